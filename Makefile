@@ -1,54 +1,85 @@
 # Two commands on a fresh machine: 'make demo' and 'make test'. People and CI use the same targets.
-PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13 3.10,$(shell python$(v) -c 'import sys' 2>/dev/null && echo python$(v))) python3)
+# Needs make, git and one of CPython 3.10 to 3.13 with its venv module; everything else goes into $(VENV).
+
+# The environment's folder, of which this file disposes; a second Python gets a second folder:
+#   make test VENV=.venv312 PYTHON=python3.12
 VENV ?= .venv
-BIN := $(VENV)/bin
+ifneq ($(words $(VENV)),1)
+$(error VENV must be a path without spaces, such as .venv, which may stand in a folder whose name has some)
+endif
+# The interpreter that a new environment is made from: the first of these that runs and can make environments.
+PYTHON ?= $(shell for v in 3.11 3.12 3.13 3.10; do "python$$v" -c 'import ensurepip, venv' >/dev/null 2>&1 && echo "python$$v" && exit; done; echo python3)
 PYTEST_ARGS ?=
+UV_VERSION := 0.13.9
 
-.PHONY: demo test check lint format types core lock clean
+# Quoted wherever it is used, so that the checkout's path may hold spaces; make's own targets are relative.
+BIN := $(VENV)/bin
 
-demo: $(VENV)/.ready
-	$(BIN)/tfgalaxy demo --output demo
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format types core lock clean
 
-test: $(VENV)/.ready
-	$(BIN)/python -m pytest $(PYTEST_ARGS) tests
+help: ## Lists the targets.
+	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
-check: lint types test
+demo: $(VENV)/.ready ## The whole journey on simulated galaxies, into the folder demo.
+	rm -rf demo
+	"$(BIN)/tfgalaxy" demo --output demo
 
-lint: $(VENV)/.ready
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+test: $(VENV)/.ready ## All tests; those of real galaxies run where TFGALAXY_REAL_DATA names their folder.
+	"$(BIN)/python" -m pytest $(PYTEST_ARGS) tests
 
-format: $(VENV)/.ready
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+check: lint types test ## What CI runs: linter, formatter check, type check and tests.
 
-# Type checkers do not follow package_dir: give them a folder of links that looks like the installed package.
-types: $(VENV)/.ready
-	$(BIN)/python tests/package_links.py $(VENV)/links
-	cd $(VENV)/links && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p tfgalaxy
+lint: $(VENV)/.ready ## Linter and formatter check.
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
 
-# What the second stack must do: fit in each regime, Mirrored, .keras round trip, SavedModel through the C API; then the demo.
-core: $(VENV)/.ready
-	$(BIN)/python -m pytest -m core $(PYTEST_ARGS) tests
-	$(BIN)/tfgalaxy demo --output $(VENV)/demo
+format: $(VENV)/.ready ## Formats the code and applies the linter's safe corrections.
+	"$(BIN)/ruff" check --fix .
+	"$(BIN)/ruff" format .
 
-# The environment is rebuilt only when the lock's content changed; its hash stands in .ready, so a fresh checkout's
-# new time stamps, or a 'touch', rebuild nothing.
-LOCK_HASH := $(shell cat requirements.lock setup.cfg pyproject.toml 2>/dev/null | sha256sum | cut -c1-64)
-ifneq ($(LOCK_HASH),$(shell cat $(VENV)/.ready 2>/dev/null))
+# Type checkers do not follow package_dir: mypy runs in a folder of links that looks like the installed package.
+types: $(VENV)/.ready ## Type check.
+	"$(BIN)/python" tests/package_links.py "$(VENV)/links"
+	root="$$PWD" && bin="$$(cd "$(BIN)" && pwd)" && cd "$$bin/../links" && \
+	  "$$bin/mypy" --config-file "$$root/pyproject.toml" --cache-dir "$$root/.mypy_cache" -p tfgalaxy
+
+# Run by CI on the second stack (docs/dependencies.md).
+core: $(VENV)/.ready ## The tests marked core and the demo.
+	"$(BIN)/python" -m pytest -m core $(PYTEST_ARGS) tests
+	rm -rf "$(VENV)/demo"
+	"$(BIN)/tfgalaxy" demo --output "$(VENV)/demo"
+
+# The environment is made anew only when the lock's content changed, or when the environment was moved, copied, cut
+# short or lost its interpreter; a change of setup.cfg only installs the package again. Each stamp holds a hash of what
+# it was made from, so new time stamps ('touch', a fresh checkout) do nothing. Stamps are written last.
+LOCKED_KEY = { cat requirements.lock; "$(BIN)/python" -I -c 'import os, sys; print(os.path.realpath(sys.prefix))'; } 2>/dev/null | sha256sum | cut -c1-64
+READY_KEY = cat "$(VENV)/.locked" setup.cfg 2>/dev/null | sha256sum | cut -c1-64
+
+ifneq ($(shell $(LOCKED_KEY)),$(shell cat "$(VENV)/.locked" 2>/dev/null))
+.PHONY: $(VENV)/.locked $(VENV)/.ready
+else ifneq ($(shell $(READY_KEY)),$(shell cat "$(VENV)/.ready" 2>/dev/null))
 .PHONY: $(VENV)/.ready
 endif
 
-$(VENV)/.ready:
-	rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "make: cannot create $(VENV); first: sudo apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install -q --disable-pip-version-check uv
-	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
-	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
-	echo $(LOCK_HASH) > $(VENV)/.ready
+$(VENV)/.locked:
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+	  { echo "make: tfgalaxy needs CPython 3.10 to 3.13, not $(PYTHON); name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	rm -rf "$(VENV)/.locked" "$(VENV)"
+	@"$(PYTHON)" -m venv "$(VENV)" || \
+	  { rm -rf "$(VENV)"; echo "make: $(PYTHON) cannot make $(VENV); on Debian and Ubuntu first: sudo apt-get install python3-venv" >&2; exit 1; }
+	"$(BIN)/python" -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	"$(BIN)/uv" pip install -q --python "$(BIN)/python" --compile-bytecode --require-hashes -r requirements.lock
+	@$(LOCKED_KEY) > "$(VENV)/.locked"
 
-lock: $(VENV)/.ready
-	$(BIN)/uv pip compile -q --universal --generate-hashes --extra test --python-version 3.10 --upgrade --custom-compile-command 'make lock' setup.cfg -o requirements.lock
+# Order-only: whether .locked is newer says nothing, its content stands in the key.
+$(VENV)/.ready: | $(VENV)/.locked
+	"$(BIN)/uv" pip install -q --python "$(BIN)/python" --no-deps --no-build-isolation -e .
+	@$(READY_KEY) > "$(VENV)/.ready"
 
-clean:
-	rm -rf $(VENV) demo
+lock: $(VENV)/.ready ## Resolves setup.cfg anew, to the newest versions within its bounds.
+	"$(BIN)/uv" pip compile -q --universal --generate-hashes --extra test --python-version 3.10 --upgrade \
+	  --custom-compile-command 'make lock' setup.cfg -o requirements.lock
+
+clean: ## Removes the environment and what 'make demo' made.
+	rm -rf "$(VENV)" demo

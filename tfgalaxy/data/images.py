@@ -1,0 +1,151 @@
+"""Decodes pictures: JPEG and PNG in TensorFlow operations that serving uses too, FITS in Python."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgalaxy.data.fits_images import FITS_SUFFIXES, read_fits
+from tfgalaxy.data.preprocessing import MAXIMUM_PIXELS, Preprocessing
+from tfgalaxy.errors import InputError
+
+__all__ = ["decode_bytes", "is_fits", "prepare_array", "read_image"]
+
+JPEG_START = b"\xff\xd8\xff"
+PNG_START = b"\x89PNG\r\n\x1a\n"
+REMEDY = "Replace the file."
+
+
+def is_fits(path: str | os.PathLike[str]) -> bool:
+    """Whether the file's name says that it is a FITS image."""
+    return str(path).lower().endswith(FITS_SUFFIXES)
+
+
+def _png_size(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Height and width from a PNG's header: two big-endian integers behind its signature."""
+    numbers = tf.cast(tf.io.decode_raw(tf.strings.substr(content, 16, 8), tf.uint8), tf.int32)
+    width, height = tf.unstack(tf.linalg.matvec(tf.reshape(numbers, [2, 4]), tf.constant([1 << 24, 1 << 16, 256, 1])))
+    return height, width
+
+
+def _central_square(height: Any, width: Any, fraction: float) -> tuple[Any, Any, Any]:
+    """Top, left and side of the central square; exactly centred where the picture is square."""
+    shorter = tf.minimum(height, width)
+    side = tf.cast(tf.math.rint(fraction * tf.cast(shorter, tf.float32)), tf.int32)
+    side = tf.minimum(tf.maximum(side + (shorter - side) % 2, 1), shorter)
+    return (height - side) // 2, (width - side) // 2, side
+
+
+def _check_size(height: tf.Tensor, width: tf.Tensor) -> tf.Operation:
+    pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
+    return tf.debugging.Assert((height > 0) & (width > 0) & (pixels <= MAXIMUM_PIXELS), [height, width])
+
+
+def _resize(square: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    """Average by area where pixels are merged; bilinear where the square has fewer pixels than the result."""
+    size, channels = preprocessing.image_size, preprocessing.channels
+    square = tf.ensure_shape(square, [None, None, channels])
+    values = tf.cast(square, tf.float32)
+    merged = tf.shape(square)[0] >= size
+    resized = tf.cond(
+        merged,
+        lambda: tf.image.resize(values, [size, size], method="area"),
+        lambda: tf.image.resize(values, [size, size], method="bilinear"),
+    )
+    return tf.cast(tf.round(resized), tf.uint8)
+
+
+def _decode_jpeg(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    shape = tf.io.extract_jpeg_shape(content)
+    with tf.control_dependencies([_check_size(shape[0], shape[1])]):
+        top, left, side = _central_square(shape[0], shape[1], preprocessing.crop_fraction)
+    window = tf.stack([top, left, side, side])
+    return tf.io.decode_and_crop_jpeg(content, window, channels=preprocessing.channels, dct_method="INTEGER_ACCURATE")
+
+
+def _decode_png(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    known = tf.debugging.Assert(tf.strings.substr(content, 0, 8) == PNG_START, ["neither JPEG nor PNG"])
+    with tf.control_dependencies([known]):
+        height, width = _png_size(content)
+    with tf.control_dependencies([_check_size(height, width)]):
+        image = tf.io.decode_png(content, channels=preprocessing.channels)
+    top, left, side = _central_square(height, width, preprocessing.crop_fraction)
+    return image[top : top + side, left : left + side]
+
+
+def decode_bytes(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    """Decodes one JPEG or PNG: a scalar string to uint8 [S, S, C].
+
+    Grey, RGB, RGBA (the alpha channel is dropped) and 16-bit pictures of any size. Only the central square of a JPEG is
+    decoded. Stock TensorFlow operations only: the same graph trains and serves.
+
+    Raises:
+        tf.errors.InvalidArgumentError: bytes that are no whole JPEG or PNG, or a picture above `MAXIMUM_PIXELS`, which
+        is
+            refused before it is decoded.
+    """
+    is_jpeg = tf.strings.substr(content, 0, 3) == JPEG_START
+    square = tf.cond(is_jpeg, lambda: _decode_jpeg(content, preprocessing), lambda: _decode_png(content, preprocessing))
+    return tf.ensure_shape(
+        _resize(square, preprocessing), [preprocessing.image_size, preprocessing.image_size, preprocessing.channels]
+    )
+
+
+@functools.cache
+def _decoder(preprocessing: Preprocessing) -> Any:
+    def decode(content: tf.Tensor) -> tf.Tensor:
+        return decode_bytes(content, preprocessing)
+
+    return tf.function(decode, input_signature=[tf.TensorSpec([], tf.string)])
+
+
+def prepare_array(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """Crops and resizes a decoded picture, uint8 [H, W, C] of 1 or 3 channels, to uint8 [S, S, C]."""
+    image = tf.constant(pixels)
+    if pixels.shape[-1] != preprocessing.channels:
+        grey = preprocessing.channels == 1
+        image = tf.image.rgb_to_grayscale(image) if grey else tf.image.grayscale_to_rgb(image)
+    top, left, side = _central_square(pixels.shape[0], pixels.shape[1], preprocessing.crop_fraction)
+    return _resize(image[top : top + side, left : left + side], preprocessing).numpy()
+
+
+def read_image(path: str | os.PathLike[str], preprocessing: Preprocessing) -> np.ndarray:
+    """Reads a JPEG, PNG or FITS file as uint8 [S, S, C].
+
+    Raises:
+        InputError: the file is missing, empty, truncated, of another kind, or too large; the rule says which.
+    """
+    if is_fits(path):
+        return prepare_array(read_fits(path), preprocessing)
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(str(path), "must be a readable file", error.strerror, "Check path and permissions.") from error
+    if not content:
+        raise InputError(str(path), "must be an image", "an empty file", REMEDY)
+    if not content.startswith((JPEG_START, PNG_START)):
+        raise InputError(str(path), "must be a JPEG, PNG or FITS image", content[:12], REMEDY)
+    _refuse_absurd_size(path, content)
+    try:
+        return _decoder(preprocessing)(tf.constant(content)).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        value = "a truncated or damaged file"
+        raise InputError(str(path), "must be a whole image", value, REMEDY) from error
+
+
+def _refuse_absurd_size(path: str | os.PathLike[str], content: bytes) -> None:
+    try:
+        if content.startswith(PNG_START):
+            height, width = (int(value) for value in _png_size(tf.constant(content)))
+        else:
+            height, width = (int(value) for value in tf.io.extract_jpeg_shape(content)[:2])
+    except tf.errors.InvalidArgumentError:
+        return  # a damaged header, which decoding reports
+    if height * width > MAXIMUM_PIXELS:
+        rule = f"must have at most {MAXIMUM_PIXELS:,} pixels"
+        raise InputError(str(path), rule, f"{width} x {height}", "Cut the galaxy out of it.")

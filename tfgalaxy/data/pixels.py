@@ -1,0 +1,204 @@
+"""Images decoded once to working resolution, in memory or in a cache on disk that cannot be stale."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tfgalaxy.data.catalogue import Catalogue
+from tfgalaxy.data.exclusions import Exclusion
+from tfgalaxy.data.images import decode_bytes, is_fits, read_image
+from tfgalaxy.data.preprocessing import Preprocessing
+from tfgalaxy.errors import InputError
+from tfgalaxy.files import atomic_file
+
+__all__ = ["Pixels", "exclude_broken", "load_pixels"]
+
+# Part of every cache's key; to be raised when decoding changes.
+DECODER_VERSION = 1
+READERS = 8
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pixels:
+    """Decoded images.
+
+    Attributes:
+        store: uint8 [M, S, S, C], in memory or mapped from disk.
+        rows: [N] which rows of the store these images are.
+        files: [N] their paths.
+        excluded: (file, reason) of images that could not be read.
+    """
+
+    store: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    files: NDArray[np.object_]
+    excluded: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def array(self) -> NDArray[np.uint8]:
+        """The images, [N, S, S, C]; a copy unless they are the whole store in order."""
+        whole = len(self.rows) == len(self.store) and np.array_equal(self.rows, np.arange(len(self.store)))
+        return self.store if whole else self.store[self.rows]
+
+    def select(self, files: Iterable[str]) -> Pixels:
+        """The images of some files, in that order, over the same store.
+
+        Raises:
+            InputError: a file that is not among them.
+        """
+        position = dict(zip(self.files, self.rows, strict=True))
+        wanted = list(files)
+        missing = [file for file in wanted if file not in position]
+        if missing:
+            raise InputError("files", "must be among the decoded images", missing[:3], "Load their pixels first.")
+        rows = np.array([position[file] for file in wanted], np.int64)
+        return Pixels(self.store, rows, np.array(wanted, dtype=object), self.excluded)
+
+
+def load_pixels(
+    files: Sequence[str],
+    preprocessing: Preprocessing,
+    cache: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Pixels:
+    """Decodes images; those that cannot be read are left out and listed with the reason.
+
+    Args:
+        files: paths; one that is named twice is decoded once.
+        preprocessing: size, crop and colours of the result.
+        cache: folder for decoded images, or None for memory. An entry's key is a hash over the content of every file,
+            the settings and the decoder's version, so that no entry can be stale; a damaged one is made again.
+        progress: called with the numbers of images done and to do.
+    """
+    names = np.array([str(file) for file in files], dtype=object)
+    unique = np.array(sorted(set(names)), dtype=object)
+    if cache is None:
+        store, excluded = _decode(unique, preprocessing, None, progress)
+    else:
+        store, excluded = _cached(unique, preprocessing, Path(cache), progress)
+    broken = {file for file, _ in excluded}
+    kept = np.array([file for file in unique if file not in broken], dtype=object)
+    whole = Pixels(store, np.arange(len(kept)), kept, excluded)
+    return whole.select(file for file in names if file not in broken)
+
+
+def exclude_broken(catalogue: Catalogue, pixels: Pixels) -> Catalogue:
+    """The catalogue without the galaxies whose images could not be read, which join its exclusions."""
+    reasons = dict(pixels.excluded)
+    bad = np.array([file in reasons for file in catalogue.files], bool)
+    pool = np.array([file for file in catalogue.unlabelled_files if file not in reasons], dtype=object)
+    new = [Exclusion(i, f, reasons[f]) for i, f in zip(catalogue.ids[bad], catalogue.files[bad], strict=True)]
+    new += [Exclusion("", file, reasons[file]) for file in catalogue.unlabelled_files if file in reasons]
+    kept = catalogue.subset(~bad)
+    return dataclasses.replace(kept, unlabelled_files=pool, excluded=(*catalogue.excluded, *new))
+
+
+def _decode(
+    files: NDArray[np.object_],
+    preprocessing: Preprocessing,
+    target: Path | None,
+    progress: Progress | None,
+) -> tuple[NDArray[np.uint8], tuple[tuple[str, str], ...]]:
+    """Decodes into memory, or into a `.npy` at `target`; good images first, in the order of the files."""
+    size = preprocessing.image_size
+    shape = (len(files), size, size, preprocessing.channels)
+    store = np.empty(shape, np.uint8) if target is None else np.lib.format.open_memmap(target, "w+", np.uint8, shape)
+    good = np.zeros(len(files), bool)
+    plain = np.array([row for row, file in enumerate(files) if not is_fits(file)], np.int64)
+    done = 0
+    for rows, images in _decode_plain(files, plain, preprocessing):
+        store[rows], good[rows] = images, True
+        done += len(rows)
+        if progress is not None:
+            progress(done, len(files))
+    excluded = []
+    for row in np.flatnonzero(~good):
+        try:  # a FITS image, or one that the pipeline could not read: here it says why
+            store[row], good[row] = read_image(files[row], preprocessing), True
+        except InputError as error:
+            excluded.append((str(files[row]), f"{error.rule}, not {error.value}"))
+    if progress is not None:
+        progress(len(files), len(files))
+    kept = np.flatnonzero(good)
+    for position, row in enumerate(kept):  # close the gaps of broken images
+        if position != row:
+            store[position] = store[row]
+    return store[: len(kept)], tuple(excluded)
+
+
+def _decode_plain(files: NDArray[np.object_], rows: NDArray[np.int64], preprocessing: Preprocessing) -> Iterable:
+    """Batches of row numbers and images of the JPEG and PNG files that can be read."""
+    if not len(rows):
+        return []
+
+    def decode(row: tf.Tensor, file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return row, decode_bytes(tf.io.read_file(file), preprocessing)
+
+    paths = tf.constant([str(file) for file in files[rows]])
+    dataset = tf.data.Dataset.from_tensor_slices((rows, paths))
+    dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.ignore_errors().batch(256).prefetch(2).as_numpy_iterator()
+
+
+def _content_key(files: NDArray[np.object_], preprocessing: Preprocessing) -> str:
+    """A hash over what the pixels depend on."""
+    total = hashlib.blake2b(json.dumps([DECODER_VERSION, preprocessing.to_dict()]).encode(), digest_size=20)
+    with ThreadPoolExecutor(READERS) as pool:
+        for file, digest in zip(files, pool.map(_digest, files), strict=True):
+            total.update(str(file).encode() + b"\0" + digest)
+    return total.hexdigest()
+
+
+def _digest(file: str) -> bytes:
+    try:
+        return hashlib.blake2b(Path(file).read_bytes()).digest()
+    except OSError as error:
+        return str(error).encode()
+
+
+def _cached(
+    files: NDArray[np.object_], preprocessing: Preprocessing, folder: Path, progress: Progress | None
+) -> tuple[NDArray[np.uint8], tuple[tuple[str, str], ...]]:
+    key = _content_key(files, preprocessing)
+    array_file, record_file = folder / f"{key}.npy", folder / f"{key}.json"
+    entry = _read_entry(array_file, record_file, len(files))
+    if entry is not None:
+        return entry
+    with atomic_file(array_file) as temporary:
+        store, excluded = _decode(files, preprocessing, temporary, progress)
+        store.flush()
+    with atomic_file(record_file) as temporary:
+        temporary.write_text(json.dumps({"count": len(store), "excluded": excluded}), encoding="utf-8")
+    entry = _read_entry(array_file, record_file, len(files))
+    if entry is None:
+        raise InputError("cache", "must be a folder that keeps what is written", str(folder), "Use another folder.")
+    return entry
+
+
+def _read_entry(
+    array_file: Path, record_file: Path, count: int
+) -> tuple[NDArray[np.uint8], tuple[tuple[str, str], ...]] | None:
+    """A whole entry, or None. The record is written last: without it the array does not count."""
+    try:
+        record = json.loads(record_file.read_text(encoding="utf-8"))
+        store = np.load(array_file, mmap_mode="r", allow_pickle=False)
+        excluded = tuple((str(file), str(reason)) for file, reason in record["excluded"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if len(store) != count or record["count"] != count - len(excluded):
+        return None
+    return store[: record["count"]], excluded

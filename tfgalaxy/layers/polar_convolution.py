@@ -1,0 +1,126 @@
+"""Convolution and pooling on polar views, [B, R, A, C], that commute with a turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgalaxy.errors import InputError
+
+__all__ = ["PolarConv2D", "PolarPool", "pad_angle", "pad_radius", "polar_convolution"]
+
+
+def pad_angle(polar: tf.Tensor, before: int, after: int) -> tf.Tensor:
+    """Continues [B, R, A, C] around the circle by so many angles on either side."""
+    if before == 0 and after == 0:
+        return polar
+    parts = ([polar[:, :, -before:]] if before else []) + [polar] + ([polar[:, :, :after]] if after else [])
+    return tf.concat(parts, axis=2)
+
+
+def pad_radius(polar: tf.Tensor, rings: int) -> tf.Tensor:
+    """Continues [B, R, A, C] through the pole, where ring -1 - i is ring i at the opposite angle, and by zeros
+    outside.
+    """
+    if rings == 0:
+        return polar
+    inner = polar[:, :rings][:, ::-1]
+    half = polar.shape[2] // 2
+    across = tf.concat([inner[:, :, half:], inner[:, :, :half]], axis=2)
+    return tf.concat([across, polar, tf.zeros_like(polar[:, :rings])], axis=1)
+
+
+def polar_convolution(polar: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """[B, R, A, C] convolved with an odd, square kernel [k, k, C, F]: [B, R, A, F]; a turn passes through."""
+    margin = kernel.shape[0] // 2
+    padded = pad_angle(pad_radius(polar, margin), margin, margin)
+    return tf.nn.conv2d(padded, kernel, strides=1, padding="VALID")
+
+
+@keras.saving.register_keras_serializable(package="tfgalaxy")
+class PolarConv2D(keras.layers.Layer):
+    """Convolution on a polar view: circular along the angle, through the pole at the inner edge, zeros outside.
+
+    out[r, a, f] = bias[f] + sum_{i, j, c} kernel[i, j, c, f] in[r + i - k // 2, a + j - k // 2, c]
+
+    No stride: a turn of the input by one step is a turn of the output by one step, exactly.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: odd size k along radius and angle.
+        use_bias: whether to add a bias.
+
+    Input shape: [B, R, A, C], A even. Output shape: [B, R, A, filters].
+
+    Raises:
+        InputError: an even or negative size; in `build`, a view smaller than the kernel, or an odd number of angles.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, use_bias: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if filters < 1:
+            raise InputError("filters", "must be at least 1", filters, "Give a positive integer.")
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise InputError("kernel_size", "must be odd and positive", kernel_size, "Use 3 or 5.")
+        self.filters, self.kernel_size, self.use_bias = filters, kernel_size, use_bias
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        _, radii, angles, channels = input_shape
+        if angles % 2 or min(radii, angles) < self.kernel_size // 2:
+            rule = f"must have an even number of angles, and at least {self.kernel_size // 2} rings and angles"
+            raise InputError("input shape", rule, tuple(input_shape), "Use a larger view or a smaller kernel.")
+        size = (self.kernel_size, self.kernel_size, channels, self.filters)
+        self.kernel = self.add_weight(name="kernel", shape=size, initializer="he_normal")
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros") if self.use_bias else None
+        self.built = True
+
+    def call(self, polar: tf.Tensor) -> tf.Tensor:
+        result = polar_convolution(polar, tf.cast(self.kernel, polar.dtype))
+        return result if self.bias is None else tf.nn.bias_add(result, tf.cast(self.bias, result.dtype))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:3], self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"filters": self.filters, "kernel_size": self.kernel_size, "use_bias": self.use_bias}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="tfgalaxy")
+class PolarPool(keras.layers.Layer):
+    """Halves radius and, behind a low-pass, angle: averages of 2 rings and `window` angles at every second ring and
+    angle.
+
+    A plain 2x2 average aliases: turned by one step, the galaxy gives other pooled features. A wider window along the
+    angle lets less of the frequencies through that the halved circle cannot hold.
+
+    Args:
+        window: even number of angles averaged at each position.
+
+    Input shape: [B, R, A, C], R and A even. Output shape: [B, R / 2, A / 2, C].
+    """
+
+    def __init__(self, window: int = 4, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if window < 2 or window % 2:
+            raise InputError("window", "must be even and at least 2", window, "Use 4, or 2 for a plain average.")
+        self.window = window
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        _, radii, angles, _ = input_shape
+        if radii % 2 or angles % 2:
+            raise InputError("input shape", "must have even R and A", tuple(input_shape), "Use powers of 2.")
+        self.built = True
+
+    def call(self, polar: tf.Tensor) -> tf.Tensor:
+        margin = self.window // 2 - 1
+        padded = pad_angle(polar, margin, margin)
+        return tf.nn.avg_pool2d(padded, ksize=[2, self.window], strides=2, padding="VALID")
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (input_shape[0], input_shape[1] // 2, input_shape[2] // 2, input_shape[3])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "window": self.window}

@@ -1,0 +1,98 @@
+"""Predicts the angle of a galaxy from its polar view, so that it turns with the galaxy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgalaxy.configuration import check
+from tfgalaxy.layers.circular import circular_mean
+from tfgalaxy.layers.polar_convolution import polar_convolution
+from tfgalaxy.layers.pose import concentration_of_length
+
+__all__ = ["PosePredictor"]
+
+
+@keras.saving.register_keras_serializable(package="tfgalaxy")
+class PosePredictor(keras.layers.Layer):
+    """Angle and concentration from a polar view; f(turned view) = f(view) + angle.
+
+    Average over `pool` rings, polar convolution, layer normalisation, ReLU; for each angle, a dense layer over all
+    rings and channels gives one logit; p = softmax(temperature * logits); the angle is the circular mean of p, and its
+    concentration that of the von Mises distribution with p's resultant length. No stride and no pooling along the
+    angle.
+
+    The view and the features are normalised by their own mean and deviation, over all positions and channels, not by
+    statistics of batches: nothing leaks from one kind of batch into another, prediction is that of training, and the
+    untrained layer works already. With logits of order one the circular mean is close to the phase of their first
+    harmonic, which changes smoothly; with sharp logits it jumps between rival maxima.
+
+    Args:
+        filters: channels of the convolution.
+        kernel_size: odd, of the convolution.
+        pool: rings averaged before it.
+        temperature: factor on the logits.
+
+    Input shape: [B, R, A, C], A even, R divisible by `pool`. Output shape: angle [B, 1] and concentration [B, 1];
+    float32.
+
+    Raises:
+        InputError: an argument out of range, or in `build` a view that does not fit.
+    """
+
+    def __init__(
+        self, filters: int = 12, kernel_size: int = 5, pool: int = 2, temperature: float = 2.0, **kwargs: Any
+    ) -> None:
+        super().__init__(autocast=False, **kwargs)
+        check(filters >= 1, "filters", "must be at least 1", filters, "Use 12.")
+        check(kernel_size >= 1 and kernel_size % 2 == 1, "kernel_size", "must be odd", kernel_size, "Use 5.")
+        check(pool >= 1, "pool", "must be at least 1", pool, "Use 2.")
+        check(temperature > 0, "temperature", "must be positive", temperature, "Use 2.")
+        self.filters, self.kernel_size, self.pool, self.temperature = filters, kernel_size, pool, temperature
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        _, radii, angles, channels = input_shape
+        margin = self.kernel_size // 2
+        fits = angles % 2 == 0 and radii % self.pool == 0 and min(radii // self.pool, angles) >= margin
+        rule = f"must have even A, R divisible by {self.pool}, and at least {margin} pooled rings"
+        check(fits, "input shape", rule, tuple(input_shape), "Use a larger view or a smaller kernel.")
+        size = (self.kernel_size, self.kernel_size, channels, self.filters)
+        self.kernel = self.add_weight(name="kernel", shape=size, initializer="he_normal")
+        self.gamma = self.add_weight(name="gamma", shape=(self.filters,), initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=(self.filters,), initializer="zeros")
+        logit_shape = (radii // self.pool * self.filters, 1)
+        self.logit_kernel = self.add_weight(name="logit_kernel", shape=logit_shape, initializer="lecun_normal")
+        self.built = True
+
+    def logits(self, polar: tf.Tensor) -> tf.Tensor:
+        """One logit for each angle, [B, A]."""
+        x = _standardised(tf.cast(polar, tf.float32))
+        x = tf.nn.avg_pool2d(x, ksize=[self.pool, 1], strides=[self.pool, 1], padding="VALID")
+        x = _standardised(polar_convolution(x, tf.cast(self.kernel, tf.float32)))
+        x = tf.nn.relu(x * tf.cast(self.gamma, tf.float32) + tf.cast(self.beta, tf.float32))  # [B, R / pool, A, F]
+        kernel = tf.reshape(tf.cast(self.logit_kernel, tf.float32), [1, x.shape[1], 1, self.filters])
+        return tf.reduce_sum(x * kernel, axis=[1, 3])
+
+    def call(self, polar: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        angle, length = circular_mean(tf.nn.softmax(self.temperature * self.logits(polar)))
+        return angle[:, tf.newaxis], concentration_of_length(length)[:, tf.newaxis]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[tuple[int | None, int], ...]:
+        return ((input_shape[0], 1), (input_shape[0], 1))
+
+    def get_config(self) -> dict[str, Any]:
+        own = {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "pool": self.pool,
+            "temperature": self.temperature,
+        }
+        return {**super().get_config(), **own}
+
+
+def _standardised(x: tf.Tensor) -> tf.Tensor:
+    """Each image's values with mean 0 and deviation 1; a flat image stays at 0."""
+    mean, variance = tf.nn.moments(x, axes=[1, 2, 3], keepdims=True)
+    return (x - mean) * tf.math.rsqrt(variance + 1e-8)

@@ -1,0 +1,85 @@
+"""The decoder: latent variables to the canonical polar view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgalaxy.layers import PolarConv2D
+
+__all__ = ["PolarDecoder"]
+
+
+@keras.saving.register_keras_serializable(package="tfgalaxy")
+class PolarDecoder(keras.layers.Layer):
+    """Draws the canonical polar view from z: a dense start, two doublings by nearest neighbour, one by depth-to-space.
+
+    No 5x5 convolutions at full size: they were nearly all of the research code's time (PAPER.md).
+
+    Args:
+        radii, angles: size of the view; both divisible by 8.
+        channels: 1 or 3.
+        filters: channels of the two doublings.
+        normalization: "batch", "synchronized" or "none". Only the VAE's clock runs the decoder.
+
+    Input shape: [B, Z]. Output shape: [B, R, A, C], float32, unbounded: the location (or logit) of each pixel.
+    """
+
+    def __init__(
+        self,
+        radii: int,
+        angles: int,
+        channels: int,
+        filters: tuple[int, int],
+        normalization: str = "batch",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.radii, self.angles, self.channels = radii, angles, channels
+        self.filters, self.normalization = tuple(filters), normalization
+        self.start = keras.layers.Dense(radii // 8 * (angles // 8) * filters[0], activation="relu", name="start")
+        self.convolutions = [
+            PolarConv2D(count, 3, use_bias=normalization == "none", name=f"convolution_{block}")
+            for block, count in enumerate(filters)
+        ]
+        self.normalizations = [self._normalization(block) for block in range(len(filters))]
+        self.last = PolarConv2D(4 * channels, 3, name="last")
+
+    def _normalization(self, block: int) -> keras.layers.Layer:
+        if self.normalization == "none":
+            return keras.layers.Identity(name=f"normalization_{block}")
+        synchronized = self.normalization == "synchronized"
+        return keras.layers.BatchNormalization(momentum=0.95, synchronized=synchronized, name=f"normalization_{block}")
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.start.build(tuple(input_shape))
+        shape = (None, self.radii // 8, self.angles // 8, self.filters[0])
+        for convolution, normalization in zip(self.convolutions, self.normalizations, strict=True):
+            shape = (None, 2 * shape[1], 2 * shape[2], shape[3])
+            convolution.build(shape)
+            shape = (*shape[:3], convolution.filters)
+            normalization.build(shape)
+        self.last.build(shape)
+        self.built = True
+
+    def call(self, latent: tf.Tensor, training: bool = False) -> tf.Tensor:
+        x = tf.reshape(self.start(latent), [-1, self.radii // 8, self.angles // 8, self.filters[0]])
+        for convolution, normalization in zip(self.convolutions, self.normalizations, strict=True):
+            x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)  # [B, 2 R', 2 A', F]
+            x = tf.nn.relu(normalization(convolution(x), training=training))
+        return tf.nn.depth_to_space(tf.cast(self.last(x), tf.float32), 2)  # [B, R, A, C]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (input_shape[0], self.radii, self.angles, self.channels)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {
+            "radii": self.radii,
+            "angles": self.angles,
+            "channels": self.channels,
+            "filters": self.filters,
+            "normalization": self.normalization,
+        }
+        return {**super().get_config(), **own}

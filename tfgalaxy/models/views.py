@@ -1,0 +1,88 @@
+"""Views of a galaxy: random ones for training, fixed ones to average predictions over, and the contrast between two."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfgalaxy.models.config import ViewConfig
+from tfgalaxy.pose_matrices import pose_matrices
+
+__all__ = ["RandomView", "contrast", "fixed_views", "fold_in", "random_view", "vary_pixels"]
+
+
+class RandomView(NamedTuple):
+    """A random pose for each image of a batch.
+
+    Attributes:
+        matrices: [B, 3, 3], from points of the view to points of the image.
+        flipped: bool [B], whether the view is mirrored.
+    """
+
+    matrices: tf.Tensor
+    flipped: tf.Tensor
+
+
+def fold_in(seed: tf.Tensor, *numbers: int) -> tf.Tensor:
+    """A new stateless seed for each sequence of numbers."""
+    for number in numbers:
+        seed = tf.random.experimental.stateless_fold_in(seed, number)
+    return seed
+
+
+def random_view(batch: tf.Tensor, seed: tf.Tensor, config: ViewConfig) -> RandomView:
+    """Draws one pose for each of `batch` images."""
+    return RandomView(*pose_matrices(seed, batch, config))
+
+
+def vary_pixels(views: tf.Tensor, seed: tf.Tensor, config: ViewConfig, noise: bool) -> tf.Tensor:
+    """Changes brightness and colour of each image [B, ..., C] and, for the encoder's eyes only, adds noise."""
+    batch, channels = tf.shape(views)[0], views.shape[-1]
+    ones = [1] * (len(views.shape) - 2)
+    gain = tf.random.stateless_normal([batch, *ones, 1], fold_in(seed, 0), stddev=config.gain)
+    colour = tf.random.stateless_normal([batch, *ones, channels], fold_in(seed, 1), stddev=config.colour)
+    views = views * tf.exp(gain + colour)
+    if noise and config.noise > 0:
+        views += tf.random.stateless_normal(tf.shape(views), fold_in(seed, 2), stddev=config.noise)
+    return views
+
+
+def fixed_views(polar: tf.Tensor, count: int, stride: int) -> tuple[tf.Tensor, list[bool]]:
+    """Turned and mirrored copies of a polar view, whose mean prediction is steadier than one.
+
+    Every second view is mirrored. Pairs of views are turned by fractions of `stride`, the encoder's step along the
+    angle, at which its pools take turns.
+
+    Args:
+        polar: [B, R, A, C].
+        count: number of views V.
+        stride: angles per position of the encoder's feature map.
+
+    Returns:
+        [V * B, R, A, C], view by view, and for each view whether it is mirrored.
+    """
+    mirrored = [view % 2 == 1 for view in range(count)]
+    pairs = (count + 1) // 2
+    views = []
+    for view, flip in enumerate(mirrored):
+        # Mirrored about the x axis: angle a becomes -a, so that index 0 stays and the others are reversed.
+        image = tf.roll(tf.reverse(polar, axis=[2]), 1, axis=2) if flip else polar
+        views.append(tf.roll(image, (view // 2) * stride // pairs, axis=2))
+    return tf.concat(views, axis=0), mirrored
+
+
+def contrast(first: tf.Tensor, second: tf.Tensor, temperature: float) -> tf.Tensor:
+    """InfoNCE between the features [B, F] of two views of each galaxy, in nats: [B].
+
+    -log(exp(s_ii / t) / sum_j exp(s_ij / t)) with cosine similarity s, where j runs over the other view of every
+    galaxy and the same view of every other galaxy; the mean of both directions (van den Oord et al. 2018, Chen et al.
+    2020).
+    """
+    batch = tf.shape(first)[0]
+    features = tf.math.l2_normalize(tf.concat([first, second], axis=0), axis=-1)  # [2 B, F]
+    similarity = tf.matmul(features, features, transpose_b=True) / temperature
+    similarity = tf.linalg.set_diag(similarity, tf.fill([2 * batch], -1e9))
+    partner = tf.concat([tf.range(batch) + batch, tf.range(batch)], axis=0)
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=partner, logits=similarity)
+    return 0.5 * (loss[:batch] + loss[batch:])

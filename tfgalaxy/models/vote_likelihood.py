@@ -1,0 +1,135 @@
+"""Likelihoods of the volunteers' votes, question by question, and what follows from them: fractions and intervals."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfgalaxy.data.questions import Questions
+
+__all__ = [
+    "VoteParameters",
+    "asked_probability",
+    "fraction_interval",
+    "smooth_votes",
+    "vote_fractions",
+    "vote_log_prob",
+    "vote_totals",
+]
+
+tfd = tfp.distributions
+
+
+class VoteParameters(NamedTuple):
+    """Parameters of the votes' distribution.
+
+    Attributes:
+        logits: [B, A], normalised within each question by a softmax.
+        log_concentration: [B, Q], log of the Dirichlet's total concentration; None for multinomial votes.
+    """
+
+    logits: tf.Tensor
+    log_concentration: tf.Tensor | None
+
+
+def vote_totals(questions: Questions, votes: tf.Tensor) -> tf.Tensor:
+    """Number of votes for each question: [B, A] to [B, Q]."""
+    return tf.stack([tf.reduce_sum(votes[:, part], axis=-1) for part in questions.slices], axis=-1)
+
+
+def vote_fractions(questions: Questions, logits: tf.Tensor) -> tf.Tensor:
+    """Expected vote fractions, float32 [B, A]; those of each question sum to 1."""
+    logits = tf.cast(logits, tf.float32)
+    return tf.concat([tf.nn.softmax(logits[:, part]) for part in questions.slices], axis=-1)
+
+
+def _question_log_prob(votes: tf.Tensor, logits: tf.Tensor, log_concentration: tf.Tensor | None) -> tf.Tensor:
+    """log p(votes) of one question: votes and logits [B, K], log_concentration [B] or None; gives [B]."""
+    total = tf.reduce_sum(votes, axis=-1)
+    asked = total > 0
+    # Where nobody was asked, a stand-in vote keeps value and gradient finite; its term is then dropped. The
+    # Dirichlet-multinomial of TFP is undefined at a total of zero.
+    safe = tf.where(asked[:, tf.newaxis], votes, tf.one_hot(0, votes.shape[-1]))
+    safe_total = tf.where(asked, total, 1.0)
+    if log_concentration is None:
+        distribution = tfd.Multinomial(safe_total, logits=logits)
+    else:
+        concentration = tf.exp(log_concentration)[:, tf.newaxis] * tf.nn.softmax(logits)
+        # A fraction that underflows to 0 would make lgamma(0) - lgamma(0): not a number.
+        distribution = tfd.DirichletMultinomial(safe_total, tf.maximum(concentration, 1e-6))
+    return tf.where(asked, distribution.log_prob(safe), 0.0)
+
+
+def vote_log_prob(questions: Questions, votes: tf.Tensor, parameters: VoteParameters) -> tf.Tensor:
+    """Log-likelihood of the votes, in nats: votes [B, A] to float32 [B, Q]; 0 where nobody was asked.
+
+    Multinomial votes are the paper's. Dirichlet-multinomial ones have p ~ Dirichlet(concentration * fraction) first, so
+    that the volunteers of one galaxy may disagree with the prediction together. Votes need not be whole numbers.
+    """
+    votes = tf.cast(votes, tf.float32)
+    logits = tf.cast(parameters.logits, tf.float32)
+    terms = []
+    for index, part in enumerate(questions.slices):
+        concentration = parameters.log_concentration
+        own = None if concentration is None else tf.cast(concentration[:, index], tf.float32)
+        terms.append(_question_log_prob(votes[:, part], logits[:, part], own))
+    return tf.stack(terms, axis=-1)
+
+
+def smooth_votes(questions: Questions, votes: tf.Tensor, mean_fractions: tf.Tensor, share: float) -> tf.Tensor:
+    """Moves a share of each question's votes to `mean_fractions` [A]; totals, zero ones included, stay as they are."""
+    totals = tf.gather(vote_totals(questions, votes), questions.question_index, axis=-1)  # [B, A]
+    return (1.0 - share) * votes + share * totals * mean_fractions
+
+
+def asked_probability(questions: Questions, fractions: tf.Tensor) -> tf.Tensor:
+    """Probability that a volunteer is asked each question: [B, A] to [B, Q].
+
+    asked(q) = sum over the answers a that lead to q of asked(question of a) * fraction(a), and 1 for a first question.
+    """
+    asked: dict[int, tf.Tensor] = {}
+    for index in questions.order:
+        parents = questions.parents[index]
+        if not parents:
+            asked[index] = tf.ones_like(fractions[:, 0])
+            continue
+        paths = [asked[int(questions.question_index[answer])] * fractions[:, answer] for answer in parents]
+        asked[index] = tf.minimum(tf.add_n(paths), 1.0)
+    return tf.stack([asked[index] for index in range(questions.num_questions)], axis=-1)
+
+
+def fraction_interval(
+    questions: Questions, parameters: VoteParameters, voters: float, probability: float = 0.9
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Central interval of the fraction of votes that an answer gets among the volunteers who reach its question.
+
+    With n volunteers and Dirichlet concentration c the count of an answer of mean fraction p is beta-binomial:
+    Var(fraction) = p (1 - p) (1 + (n - 1) / (c + 1)) / n, and p (1 - p) / n for multinomial votes. The interval is
+    that of the Beta distribution of the same mean and variance, whose concentration k solves 1 / (k + 1) = (1 + (n -
+    1) / (c + 1)) / n.
+
+    Args:
+        questions: the decision tree.
+        parameters: of the votes' distribution.
+        voters: volunteers who see the galaxy; a question is reached by `voters * asked_probability` of them, at least
+            1.
+        probability: mass inside the interval.
+
+    Returns:
+        lower and upper ends, float32 [B, A] each.
+    """
+    fractions = vote_fractions(questions, parameters.logits)
+    reached = tf.maximum(voters * asked_probability(questions, fractions), 1.0)  # [B, Q]
+    spread = 1.0 / reached
+    if parameters.log_concentration is not None:
+        spread = (1.0 + (reached - 1.0) / (tf.exp(parameters.log_concentration) + 1.0)) / reached
+    # A single volunteer's fraction is 0 or 1: a Beta distribution of concentration 0, which has no density.
+    concentration = tf.maximum(1.0 / tf.minimum(spread, 0.99) - 1.0, 1e-2)
+    concentration = tf.gather(concentration, questions.question_index, axis=-1)  # [B, A]
+    safe = tf.clip_by_value(fractions, 1e-4, 1.0 - 1e-4)
+    beta = tfd.Beta(concentration * safe, concentration * (1.0 - safe))
+    tail = (1.0 - probability) / 2.0
+    lower, upper = beta.quantile(tail), beta.quantile(1.0 - tail)
+    return tf.minimum(lower, fractions), tf.maximum(upper, fractions)

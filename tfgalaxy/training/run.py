@@ -1,0 +1,188 @@
+"""Trains a `GalaxyVAE` from a catalogue into a run's directory, in any regime, resumable at any moment."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgalaxy.data.catalogue import Catalogue
+from tfgalaxy.data.exclusions import write_excluded
+from tfgalaxy.data.pixels import Pixels, exclude_broken, load_pixels
+from tfgalaxy.data.preprocessing import Preprocessing
+from tfgalaxy.errors import InputError
+from tfgalaxy.files import atomic_file
+from tfgalaxy.models import GalaxyVAE
+from tfgalaxy.progress import progress_bar
+from tfgalaxy.training.batches import phase_batches, validation_batches
+from tfgalaxy.training.config import RunConfig
+from tfgalaxy.training.progress import StepProgress
+from tfgalaxy.training.regimes import make_optimizers, phases
+from tfgalaxy.training.run_directory import RunDirectory
+from tfgalaxy.training.run_log import RunLog
+from tfgalaxy.training.weight_average import WeightAverage
+
+__all__ = ["RunData", "prepare_data", "train"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunData:
+    """The galaxies of a run, with their pixels in the same order.
+
+    Attributes:
+        train, validation, test: labelled galaxies; those of `train` are what the classifier's clock sees.
+        train_pixels, validation_pixels: their pixels.
+        pool_pixels: of the unlabelled pool: every image that the VAE's clock may see, the labelled ones included.
+    """
+
+    train: Catalogue
+    validation: Catalogue
+    test: Catalogue
+    train_pixels: Pixels
+    validation_pixels: Pixels
+    pool_pixels: Pixels
+
+
+def prepare_data(
+    config: RunConfig, catalogue: Catalogue, cache: str | os.PathLike[str] | None = None, quiet: bool = False
+) -> RunData:
+    """Splits the catalogue, takes the labelled galaxies, and decodes all images that the run needs."""
+    train, validation, test = catalogue.split(config.data.split_seed, config.data.split_fractions)
+    if config.data.labels is not None:
+        train = train.take_labelled(config.data.labels, config.data.label_seed)
+    if len(train) == 0:
+        raise InputError("catalogue", "must have labelled galaxies in the train part", 0, "Give a larger catalogue.")
+    model = config.model
+    settings = Preprocessing(image_size=model.image_size, channels=model.channels, crop_fraction=model.crop_fraction)
+    pool = [] if config.training.regime == "supervised" else list(train.unlabelled_files)
+    files = [*train.files, *validation.files, *pool]
+    with progress_bar("reading images", "images", quiet) as report:
+        pixels = load_pixels(files, settings, cache=cache, progress=report)
+    train, validation = exclude_broken(train, pixels), exclude_broken(validation, pixels)
+    train_pixels, validation_pixels = pixels.select(train.files), pixels.select(validation.files)
+    broken = {file for file, _ in pixels.excluded}
+    pool_pixels = pixels.select([*train.files, *(file for file in pool if file not in broken)])
+    return RunData(train, validation, test, train_pixels, validation_pixels, pool_pixels)
+
+
+def train(
+    config: RunConfig,
+    catalogue: Catalogue,
+    output: str | os.PathLike[str],
+    resume: bool = False,
+    cache: str | os.PathLike[str] | None = None,
+    sources: dict[str, Any] | None = None,
+    quiet: bool = False,
+) -> RunDirectory:
+    """Trains a model and keeps the best epoch's.
+
+    Args:
+        config: of the run. When resuming, it must be the one that the run was started with.
+        catalogue: labelled galaxies and the unlabelled pool; split here, by hash of the id.
+        output: the run's directory: new, or with `resume` one that an earlier call has left. A run that was never
+            started there is started.
+        cache: where decoded images are kept between runs; in memory when None.
+        sources: where the data came from, for the record.
+        quiet: whether to show no progress.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: see `RunDirectory.create`, `Catalogue.split` and `Catalogue.take_labelled`; or another configuration
+            than that of the run to be resumed.
+    """
+    run = RunDirectory(output)
+    if resume and run.run_file.is_file():
+        if run.config != config:
+            remedy = "Leave the other options out: a resumed run goes on with its own."
+            raise InputError("config", f"must be the one in {run.run_file}", "another one", remedy)
+        if run.finished:
+            return run
+    else:
+        run.create(config, sources or {})
+    if config.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(config.training.seed)
+    data = prepare_data(config, catalogue, cache, quiet)
+    _write_split(run, catalogue, data)
+    model = make_model(config, data.train)
+    _fit(run, config, data, model, quiet)
+    with atomic_file(run.model_file) as temporary:
+        model.save(temporary)
+    run.checkpoint_file.unlink(missing_ok=True)
+    return run
+
+
+def make_model(config: RunConfig, train_part: Catalogue) -> GalaxyVAE:
+    """The run's model before training; it starts at the mean fractions of the labelled galaxies' votes."""
+    questions, votes = train_part.questions, train_part.votes.sum(axis=0)
+    totals = np.add.reduceat(votes, [part.start for part in questions.slices])[questions.question_index]
+    sizes = np.bincount(questions.question_index)[questions.question_index]
+    means = np.where(totals > 0, votes / np.maximum(totals, 1e-9), 1.0 / sizes)
+    fractions = tuple(round(float(mean), 6) for mean in means)
+    return GalaxyVAE(questions, config.model.replace(answer_fractions=fractions, seed=config.training.seed))
+
+
+def _fit(run: RunDirectory, config: RunConfig, data: RunData, model: GalaxyVAE, quiet: bool) -> None:
+    training, labels = config.training, len(data.train)
+    optimizers = make_optimizers(training, labels)
+    plan = phases(training, labels)
+    model.compile(**optimizers)  # builds the optimisers' variables, which a checkpoint may fill
+    average = WeightAverage(model, training.weight_average)
+    log = RunLog(run, model, optimizers, average, training.patience)
+    log.resume()
+    total_steps = plan[-1].last_epoch * training.steps_per_epoch
+    with progress_bar("training", "steps", quiet) as report:
+        progress = StepProgress(report, total_steps, log.next_epoch * training.steps_per_epoch)
+        for phase in plan:
+            if log.next_epoch >= phase.last_epoch or log.stopped:
+                continue
+            if log.next_epoch == phase.first_epoch:
+                _begin(model, phase, average)
+            log.phase = phase
+            model.compile(
+                **optimizers,
+                vae_views=phase.vae_views,
+                contrast_weight=phase.contrast_weight,
+                fine_tune=phase.fine_tune,
+            )
+            model.fit(
+                phase_batches(phase, data, training, first_epoch=log.next_epoch),
+                validation_data=validation_batches(data, training.batch_size),
+                steps_per_epoch=training.steps_per_epoch,
+                initial_epoch=log.next_epoch,
+                epochs=phase.last_epoch,
+                callbacks=[average, log, progress],
+                verbose=0,
+            )
+    log.restore_best()
+
+
+def _begin(model: GalaxyVAE, phase: Any, average: WeightAverage) -> None:
+    """What a phase starts from: the classifier's statistics from the VAE's after a start of the latter, a new
+    average.
+    """
+    if phase.first_epoch > 0:
+        average.accept()
+        model.copy_statistics("vae", "classifier")
+    average.start()
+
+
+def _write_split(run: RunDirectory, catalogue: Catalogue, data: RunData) -> None:
+    rows = []
+    for part in ("train", "validation", "test"):
+        galaxies = getattr(data, part)
+        rows += [{"id": i, "part": part, "file": f} for i, f in zip(galaxies.ids, galaxies.files, strict=True)]
+    labelled = set(data.train.files)
+    ids = dict(zip(catalogue.files, catalogue.ids, strict=True))
+    for file in data.pool_pixels.files:
+        if file not in labelled:
+            rows.append({"id": ids.get(file, Path(file).name.split(".")[0]), "part": "unlabelled", "file": file})
+    run.write_table(run.split_file, ["id", "part", "file"], rows)
+    write_excluded(run.excluded_file, [*catalogue.excluded, *data.train.excluded, *data.validation.excluded])
