@@ -40,21 +40,18 @@ def transform(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
     TensorFlow operation below it.
 
     Args:
-        images: [B, H, W, C].
+        images: floating [B, H, W, C], H and W known.
         matrices: [B, 3, 3] from points (x, y, 1) of the view to points of the image, in the pixel convention: pixel
             centres at (2 j + 1) / W - 1.
 
     Returns:
         [B, H, W, C] of the same dtype.
     """
-    height, width = images.shape[1], images.shape[2]
-    to_points = tf.constant([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]], tf.float32)
-    to_pixels = tf.constant([[width / 2, 0, width / 2 - 0.5], [0, height / 2, height / 2 - 0.5], [0, 0, 1]], tf.float32)
-    pixels = to_pixels @ tf.cast(matrices, tf.float32) @ to_points
-    flat = tf.reshape(pixels / pixels[:, 2:, 2:], [-1, 9])[:, :8]
+    flat = _pixel_transforms(tf.cast(matrices, tf.float32), images.shape[1], images.shape[2])
     module = _module()
     if module is not None:
         return module.transform(images, flat, interpolation="bilinear", fill_mode="nearest")
+    height, width = images.shape[1], images.shape[2]
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=flat,
@@ -63,3 +60,15 @@ def transform(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
         interpolation="BILINEAR",
         fill_mode="NEAREST",
     )
+
+
+def _pixel_transforms(matrices: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Matrices between points as the operation takes them: 8 numbers each, between pixel indices, [B, 8].
+
+    Products are summed by hand: a matrix product may be rounded to 10 bits on a GPU, a twentieth of a pixel.
+    """
+    to_points = tf.constant([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]], tf.float32)
+    to_pixels = tf.constant([[width / 2, 0, width / 2 - 0.5], [0, height / 2, height / 2 - 0.5], [0, 0, 1]], tf.float32)
+    right = tf.reduce_sum(matrices[:, :, :, tf.newaxis] * to_points, axis=2)  # [B, 3, 3]
+    pixels = tf.reduce_sum(to_pixels[:, :, tf.newaxis] * right[:, tf.newaxis], axis=2)
+    return tf.reshape(pixels / pixels[:, 2:, 2:], [-1, 9])[:, :8]

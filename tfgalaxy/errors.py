@@ -27,13 +27,14 @@ class InputError(ValueError):
         'batch_size must be at least 1, not 0. Give a positive integer.'
     """
 
-    def __init__(self, argument: str, rule: str, value: Any, remedy: str) -> None:
+    def __init__(self, argument: str, rule: str | None = None, value: Any = None, remedy: str = "") -> None:
         self.argument = argument
         self.rule = rule
         self.value = value
         self.remedy = remedy
-        super().__init__(f"{argument} {rule}, not {shorten(value)}. {remedy}")
+        # Keras re-raises an error from within a layer as its class of one message, to which it adds the layer's name.
+        super().__init__(argument if rule is None else f"{argument} {rule}, not {shorten(value)}. {remedy}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The default would call InputError(message), which lacks three arguments, when a worker process raises it.
+        # The default would call InputError(message) when a worker process raises it, and lose the parts.
         return (InputError, (self.argument, self.rule, self.value, self.remedy))

@@ -63,7 +63,7 @@ def test_truth_is_in_the_catalogue_and_taken_for_no_votes(folder):
 
 
 def test_gz1_catalogue_tells_the_handedness(tmp_path):
-    path = simulate(20, tmp_path / "gz1", image_size=32, questions="gz1")
+    path = simulate(60, tmp_path / "gz1", image_size=32, questions="gz1")
     galaxies = load_catalogue(path, images=tmp_path / "gz1", questions="gz1")
     winding = pd.read_csv(path)["truth_winding"].to_numpy()
     more_clockwise = galaxies.votes[:, 5] > galaxies.votes[:, 6]

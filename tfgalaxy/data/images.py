@@ -17,7 +17,9 @@ from tfgalaxy.errors import InputError
 __all__ = ["decode_bytes", "is_fits", "prepare_array", "read_image"]
 
 JPEG_START = b"\xff\xd8\xff"
+JPEG_END = b"\xff\xd9"
 PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_HEADER = 24  # bytes up to the end of width and height
 REMEDY = "Replace the file."
 
 
@@ -27,7 +29,9 @@ def is_fits(path: str | os.PathLike[str]) -> bool:
 
 
 def _png_size(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Height and width from a PNG's header: two big-endian integers behind its signature."""
+    """Height and width from a PNG's header: two big-endian integers behind its signature; (0, 0) if it is cut short."""
+    # Without padding, `substr` would fail with a message that quotes the bytes, which need not be text.
+    content = tf.strings.join([content, tf.constant(bytes(PNG_HEADER))])
     numbers = tf.cast(tf.io.decode_raw(tf.strings.substr(content, 16, 8), tf.uint8), tf.int32)
     width, height = tf.unstack(tf.linalg.matvec(tf.reshape(numbers, [2, 4]), tf.constant([1 << 24, 1 << 16, 256, 1])))
     return height, width
@@ -47,15 +51,17 @@ def _check_size(height: tf.Tensor, width: tf.Tensor) -> tf.Operation:
 
 
 def _resize(square: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
-    """Average by area where pixels are merged; bilinear where the square has fewer pixels than the result."""
+    """Average by area where pixels are merged; bilinear where the square has fewer pixels than the result.
+
+    Both kernels read uint8 and give float32.
+    """
     size, channels = preprocessing.image_size, preprocessing.channels
     square = tf.ensure_shape(square, [None, None, channels])
-    values = tf.cast(square, tf.float32)
     merged = tf.shape(square)[0] >= size
     resized = tf.cond(
         merged,
-        lambda: tf.image.resize(values, [size, size], method="area"),
-        lambda: tf.image.resize(values, [size, size], method="bilinear"),
+        lambda: tf.image.resize(square, [size, size], method="area"),
+        lambda: tf.image.resize(square, [size, size], method="bilinear"),
     )
     return tf.cast(tf.round(resized), tf.uint8)
 
@@ -64,8 +70,18 @@ def _decode_jpeg(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
     shape = tf.io.extract_jpeg_shape(content)
     with tf.control_dependencies([_check_size(shape[0], shape[1])]):
         top, left, side = _central_square(shape[0], shape[1], preprocessing.crop_fraction)
-    window = tf.stack([top, left, side, side])
-    return tf.io.decode_and_crop_jpeg(content, window, channels=preprocessing.channels, dct_method="INTEGER_ACCURATE")
+    options = {"channels": preprocessing.channels, "dct_method": "INTEGER_ACCURATE"}
+
+    def decode_square() -> tf.Tensor:
+        return tf.io.decode_and_crop_jpeg(content, tf.stack([top, left, side, side]), **options)
+
+    def decode_whole() -> tf.Tensor:
+        return tf.io.decode_jpeg(content, **options)[top : top + side, left : left + side]
+
+    # The cropping decoder never looks below the square: what does not end as a JPEG may lack its lower quarter, or have
+    # bytes appended. Decoding all of it fails on the first and reads the second.
+    whole_file = tf.strings.substr(content, -2, 2) == JPEG_END
+    return tf.cond(whole_file, decode_square, decode_whole)
 
 
 def _decode_png(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
@@ -81,13 +97,12 @@ def _decode_png(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
 def decode_bytes(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
     """Decodes one JPEG or PNG: a scalar string to uint8 [S, S, C].
 
-    Grey, RGB, RGBA (the alpha channel is dropped) and 16-bit pictures of any size. Only the central square of a JPEG is
-    decoded. Stock TensorFlow operations only: the same graph trains and serves.
+    Grey, RGB, RGBA (alpha is dropped) and 16-bit pictures (their upper 8 bits) of any size. Only the central
+    square of a JPEG is decoded. Stock TensorFlow operations only: the same graph trains and serves.
 
     Raises:
         tf.errors.InvalidArgumentError: bytes that are no whole JPEG or PNG, or a picture above `MAXIMUM_PIXELS`, which
-        is
-            refused before it is decoded.
+            is refused before it is decoded.
     """
     is_jpeg = tf.strings.substr(content, 0, 3) == JPEG_START
     square = tf.cond(is_jpeg, lambda: _decode_jpeg(content, preprocessing), lambda: _decode_png(content, preprocessing))

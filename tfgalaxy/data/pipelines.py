@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgalaxy.configuration import check
 from tfgalaxy.data.augmentation import Augmentation, augment
 from tfgalaxy.data.catalogue import Catalogue
 from tfgalaxy.data.image_index import find_images
@@ -18,6 +19,7 @@ from tfgalaxy.errors import InputError
 
 __all__ = ["alternating_batches", "batches", "unlabelled_batches"]
 
+SEED_LIMIT = 2**31 - 1
 Unlabelled = Catalogue | str | os.PathLike[str] | Sequence[str]
 
 
@@ -32,14 +34,14 @@ def _positions(
     """Batches of row numbers. Endless ones are a function of the seed and the number of batches skipped, nothing
     else.
     """
-    if count < 1:
-        raise InputError("images", "must hold at least one image", 0, "Check the catalogue and the image folder.")
+    _check_count(count)
+    check(skip_batches >= 0, "skip_batches", "must be at least 0", skip_batches, "Give the number of batches seen.")
+    check(repeat or not skip_batches, "skip_batches", "must be 0 unless repeat", skip_batches, "Pass repeat=True.")
     if not repeat:
         if drop_remainder and count < batch_size:
             remedy = "Use smaller batches, or keep the remainder."
             raise InputError("batch_size", f"must be at most the number of images, {count}", batch_size, remedy)
-        rows = tf.data.Dataset.range(count)
-        rows = rows.shuffle(count, seed=seed, reshuffle_each_iteration=True) if shuffle else rows
+        rows = _shuffled(count, seed) if shuffle else tf.data.Dataset.range(count)
         return rows.batch(batch_size, drop_remainder=drop_remainder)
 
     def epoch_order(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -50,7 +52,17 @@ def _positions(
 
     epochs, position = divmod(skip_batches * batch_size, count)
     stream = tf.data.Dataset.counter(start=epochs).flat_map(epoch_order)
-    return stream.skip(position).batch(batch_size, drop_remainder=True)
+    rows = stream.skip(position).batch(batch_size, drop_remainder=True)
+    # `flat_map` forgets it, and `fit` would wait for an end instead of asking for `steps_per_epoch`.
+    return rows.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+
+
+def _check_count(count: int) -> None:
+    check(count >= 1, "images", "must hold at least one image", count, "Check the catalogue and the image folder.")
+
+
+def _shuffled(count: int, seed: int) -> tf.data.Dataset:
+    return tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=True)
 
 
 def _images(pixels: Pixels) -> Any:
@@ -64,7 +76,8 @@ def _images(pixels: Pixels) -> Any:
         def take(rows: tf.Tensor) -> tf.Tensor:
             return tf.numpy_function(gather, [rows], tf.uint8)
     else:
-        store = tf.constant(pixels.array)  # captured by reference: no copy in the graph
+        with tf.device("CPU"):  # where `tf.data` works
+            store = tf.constant(pixels.array)  # captured by reference: no copy in the graph
 
         def take(rows: tf.Tensor) -> tf.Tensor:
             return tf.gather(store, rows)
@@ -119,28 +132,48 @@ def batches(
     settings = Preprocessing(image_size=image_size, channels=channels, crop_fraction=crop_fraction)
     pixels = _load(catalogue.files, settings, cache) if pixels is None else pixels
     catalogue = exclude_broken(catalogue, pixels)
-    images = _images(pixels.select(catalogue.files))
-    votes = tf.constant(catalogue.votes)
     rows = _positions(len(catalogue), batch_size, shuffle, seed, repeat, skip_batches, drop_remainder)
+    labelled = _labelled(catalogue, pixels, rows)
+    if augmentation is not None:
+        seeds = _seeds(seed, repeat, skip_batches)
+        labelled = _augmented(labelled, augmentation, catalogue.questions.flip_permutation, seeds)
+    return labelled.prefetch(tf.data.AUTOTUNE)
+
+
+def _labelled(catalogue: Catalogue, pixels: Pixels, rows: tf.data.Dataset) -> tf.data.Dataset:
+    """Images and votes of the galaxies in each batch of row numbers."""
+    images, votes = _images(pixels.select(catalogue.files)), tf.constant(catalogue.votes)
 
     def example(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return images(row), tf.gather(votes, row)
 
-    labelled = rows.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    if augmentation is not None:
-        labelled = _augmented(labelled, augmentation, catalogue.questions.flip_permutation, seed, skip_batches)
-    return labelled.prefetch(tf.data.AUTOTUNE)
+    return rows.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _seeds(seed: int, repeat: bool, skip_batches: int) -> tf.data.Dataset:
+    """A stateless seed, int32 [2], for each batch: of endless ones by their number, else new ones in every epoch."""
+    if not repeat:
+        numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+        return numbers.map(_narrow).batch(2, drop_remainder=True)
+    first = tf.constant(seed % SEED_LIMIT, tf.int32)
+
+    def numbered(number: tf.Tensor) -> tf.Tensor:
+        return tf.stack([first, _narrow(number)])
+
+    return tf.data.Dataset.counter(start=skip_batches).map(numbered)
+
+
+def _narrow(number: tf.Tensor) -> tf.Tensor:
+    return tf.cast(number % SEED_LIMIT, tf.int32)
 
 
 def _augmented(
-    labelled: tf.data.Dataset, augmentation: Augmentation, permutation: np.ndarray, seed: int, skip_batches: int
+    labelled: tf.data.Dataset, augmentation: Augmentation, permutation: np.ndarray, seeds: tf.data.Dataset
 ) -> tf.data.Dataset:
-    numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2).skip(skip_batches)
+    def change(example: tuple[tf.Tensor, tf.Tensor], seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return augment(*example, seed, augmentation, permutation)
 
-    def change(example: tuple[tf.Tensor, tf.Tensor], number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return augment(*example, tf.cast(number % (2**31 - 1), tf.int32), augmentation, permutation)
-
-    pairs = tf.data.Dataset.zip((labelled, numbers))
+    pairs = tf.data.Dataset.zip((labelled, seeds))
     return pairs.map(change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
@@ -210,8 +243,9 @@ def alternating_batches(
     catalogue = catalogue if unlabelled is None else catalogue.with_unlabelled(unlabelled)
     settings = Preprocessing(image_size=image_size, channels=channels, crop_fraction=crop_fraction)
     pixels = _load(_files(catalogue), settings, cache)
-    labelled = batches(catalogue, batch_size, pixels=pixels, shuffle=True, seed=seed)
-    labelled = labelled.unbatch().repeat().batch(batch_size, drop_remainder=True)
+    catalogue = exclude_broken(catalogue, pixels)
+    _check_count(len(catalogue))
+    labelled = _labelled(catalogue, pixels, _shuffled(len(catalogue), seed).repeat().batch(batch_size, True))
     pool = unlabelled_batches(
         pixels=pixels, batch_size=min(batch_size, len(pixels)), seed=seed + 1, drop_remainder=True
     )

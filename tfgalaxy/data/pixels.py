@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tfgalaxy.configuration import check
 from tfgalaxy.data.catalogue import Catalogue
 from tfgalaxy.data.exclusions import Exclusion
 from tfgalaxy.data.images import decode_bytes, is_fits, read_image
@@ -81,8 +82,12 @@ def load_pixels(
         files: paths; one that is named twice is decoded once.
         preprocessing: size, crop and colours of the result.
         cache: folder for decoded images, or None for memory. An entry's key is a hash over the content of every file,
-            the settings and the decoder's version, so that no entry can be stale; a damaged one is made again.
+            the settings and the decoder's version, so that no entry can be stale; one whose bytes are not those that
+            were written is made again.
         progress: called with the numbers of images done and to do.
+
+    Raises:
+        InputError: files that changed while they were decoded into the cache.
     """
     names = np.array([str(file) for file in files], dtype=object)
     unique = np.array(sorted(set(names)), dtype=object)
@@ -155,8 +160,9 @@ def _decode_plain(files: NDArray[np.object_], rows: NDArray[np.int64], preproces
 
 
 def _content_key(files: NDArray[np.object_], preprocessing: Preprocessing) -> str:
-    """A hash over what the pixels depend on."""
-    total = hashlib.blake2b(json.dumps([DECODER_VERSION, preprocessing.to_dict()]).encode(), digest_size=20)
+    """A hash over what the pixels depend on; TensorFlow is part of it, as its releases bring other JPEG decoders."""
+    settings = [DECODER_VERSION, tf.__version__, preprocessing.to_dict()]
+    total = hashlib.blake2b(json.dumps(settings).encode(), digest_size=20)
     with ThreadPoolExecutor(READERS) as pool:
         for file, digest in zip(files, pool.map(_digest, files), strict=True):
             total.update(str(file).encode() + b"\0" + digest)
@@ -175,30 +181,42 @@ def _cached(
 ) -> tuple[NDArray[np.uint8], tuple[tuple[str, str], ...]]:
     key = _content_key(files, preprocessing)
     array_file, record_file = folder / f"{key}.npy", folder / f"{key}.json"
-    entry = _read_entry(array_file, record_file, len(files))
+    entry = _read_entry(array_file, record_file)
     if entry is not None:
         return entry
     with atomic_file(array_file) as temporary:
         store, excluded = _decode(files, preprocessing, temporary, progress)
         store.flush()
+        # A picture that was exchanged between the two readings would be kept under the key of the old one.
+        unchanged = _content_key(files, preprocessing) == key
+        check(unchanged, "images", "must not change while they are read", "changed files", "Start again.")
+        record = {"count": len(store), "excluded": excluded, "digest": _file_digest(temporary)}
     with atomic_file(record_file) as temporary:
-        temporary.write_text(json.dumps({"count": len(store), "excluded": excluded}), encoding="utf-8")
-    entry = _read_entry(array_file, record_file, len(files))
+        temporary.write_text(json.dumps(record), encoding="utf-8")
+    entry = _read_entry(array_file, record_file)
     if entry is None:
         raise InputError("cache", "must be a folder that keeps what is written", str(folder), "Use another folder.")
     return entry
 
 
-def _read_entry(
-    array_file: Path, record_file: Path, count: int
-) -> tuple[NDArray[np.uint8], tuple[tuple[str, str], ...]] | None:
-    """A whole entry, or None. The record is written last: without it the array does not count."""
+def _file_digest(path: Path) -> str:
+    total = hashlib.blake2b(digest_size=20)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+def _read_entry(array_file: Path, record_file: Path) -> tuple[NDArray[np.uint8], tuple[tuple[str, str], ...]] | None:
+    """A whole entry, or None. The record is written last, with the array's digest: without it the array does not
+    count.
+    """
     try:
         record = json.loads(record_file.read_text(encoding="utf-8"))
+        if record["digest"] != _file_digest(array_file):
+            return None
         store = np.load(array_file, mmap_mode="r", allow_pickle=False)
         excluded = tuple((str(file), str(reason)) for file, reason in record["excluded"])
+        return store[: record["count"]], excluded
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if len(store) != count or record["count"] != count - len(excluded):
-        return None
-    return store[: record["count"]], excluded

@@ -1,25 +1,64 @@
-"""Geometry: polar views, Equivariant Transformers, and the pure functions below them. Usable in any Keras model."""
+"""Geometry: coordinates, sampling, polar convolution, poses and Equivariant Transformers, as layers for any model."""
 
 from tfgalaxy.layers.canonical_resampling import CanonicalResampling
+from tfgalaxy.layers.centroid_predictor import CentroidPredictor
+from tfgalaxy.layers.circular import circular_mean, turn
+from tfgalaxy.layers.coordinates import (
+    apply_matrix,
+    image_points,
+    invert_matrix,
+    log_polar_points,
+    pixel_centres,
+    polar_points,
+)
 from tfgalaxy.layers.equivariant_transformer import EquivariantTransformer
 from tfgalaxy.layers.equivariant_transformer_sequence import EquivariantTransformerSequence
 from tfgalaxy.layers.polar_convolution import PolarConv2D, PolarPool
+from tfgalaxy.layers.polar_sampling import polar_sample
 from tfgalaxy.layers.pose import Pose, pose_distribution
-from tfgalaxy.layers.pose_prediction import AnglePredictor, CentrePredictor, LogScalePredictor
-from tfgalaxy.layers.transformations import get_transformation, register_transformation, transformations
+from tfgalaxy.layers.pose_predictor import PosePredictor
+from tfgalaxy.layers.sampling import (
+    apply_sparse,
+    bilinear_sample,
+    image_from_polar_points,
+    sparse_sampling_matrix,
+    warp,
+)
+from tfgalaxy.layers.transformations import (
+    Parameter,
+    Transformation,
+    get_transformation,
+    register_transformation,
+    transformation_names,
+)
 
 __all__ = [
-    "AnglePredictor",
     "CanonicalResampling",
-    "CentrePredictor",
+    "CentroidPredictor",
     "EquivariantTransformer",
     "EquivariantTransformerSequence",
-    "LogScalePredictor",
+    "Parameter",
     "PolarConv2D",
     "PolarPool",
     "Pose",
+    "PosePredictor",
+    "Transformation",
+    "apply_matrix",
+    "apply_sparse",
+    "bilinear_sample",
+    "circular_mean",
     "get_transformation",
+    "image_from_polar_points",
+    "image_points",
+    "invert_matrix",
+    "log_polar_points",
+    "pixel_centres",
+    "polar_points",
+    "polar_sample",
     "pose_distribution",
     "register_transformation",
-    "transformations",
+    "sparse_sampling_matrix",
+    "transformation_names",
+    "turn",
+    "warp",
 ]

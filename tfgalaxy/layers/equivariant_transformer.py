@@ -1,128 +1,145 @@
-"""The Equivariant Transformer: predicts an image's pose and takes it off."""
+"""The Equivariant Transformer: predicts the pose of an image and takes it off."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfgalaxy.errors import InputError
 from tfgalaxy.layers.canonical_resampling import CanonicalResampling
-from tfgalaxy.layers.pose import Pose, invert_matrices
-from tfgalaxy.layers.pose_prediction import AnglePredictor, CentrePredictor, LogScalePredictor
-from tfgalaxy.layers.transformations import Parameter, get_transformation
+from tfgalaxy.layers.centroid_predictor import CentroidPredictor
+from tfgalaxy.layers.coordinates import invert_matrix
+from tfgalaxy.layers.pose import Pose
+from tfgalaxy.layers.pose_predictor import PosePredictor
+from tfgalaxy.layers.sampling import smooth, warp
+from tfgalaxy.layers.transformations import Transformation, get_transformation
 
 __all__ = ["EquivariantTransformer"]
-
-GRIDS = {"rotation": "polar", "rotation_scale": "log-polar", "scale": "log-polar", "translation": "cartesian"}
 
 
 @keras.saving.register_keras_serializable(package="tfgalaxy")
 class EquivariantTransformer(keras.layers.Layer):
-    """Un-poses images: phi* = T_theta^-1 phi with theta = f(phi) and f(T_theta' phi) = f(phi) + theta'.
+    """Takes the predicted pose off an image: canonical view phi*(x) = phi(T_theta x) with theta = f(phi).
 
-    The image is sampled on the transformation's canonical coordinates, a network that commutes with translations there
-    reads off theta, and the image is sampled again through T_theta.
+    f is self-consistent, f(T_theta' phi) = f(phi) + theta' (Tai et al. 2019, equation 4): shifts and scales are centroids
+    of light (`CentroidPredictor`); an angle is read from the polar view of the image with shift and scale taken off
+    (`PosePredictor`). That view is smoothed before it is sampled, since rings of 64 angles cannot hold all the detail of
+    a 64 pixels wide image, and what they cannot hold would not turn with the image.
 
     Args:
-        transformation: "rotation", "rotation_scale", "scale" or "translation".
-        radii, angles: of the canonical view that the pose is read off (not used by "translation").
-        return_pose: whether `call` returns (canonical image, pose mean [B, P], pose concentration [B, P]).
+        transformation: name of a registered transformation: "rotation", "rotation_scale", "translation", "scale".
+        return_pose: whether `call` also returns the `Pose`.
+        radii, angles, maximum_radius: of the polar view that the angle is read from.
+        filters: channels of `PosePredictor`.
 
-    Input shape: [B, H, W, C]. Output shape: [B, H, W, C], the canonical image.
+    Input shape: images [B, H, W, C]. Output shape: [B, H, W, C]; with `return_pose`, a pair with a `Pose` of mean and
+    concentration [B, k] and matrix [B, 3, 3]. Geometry is float32; the view has the layer's compute dtype. Gradients
+    reach the image, and through the pose its predictor.
 
     Raises:
-        InputError: an unknown transformation.
+        InputError: an unknown transformation, or an argument out of range.
 
     Example:
-        >>> EquivariantTransformer("rotation")(tf.random.uniform([2, 64, 64, 3])).shape
-        TensorShape([2, 64, 64, 3])
+        >>> layer = EquivariantTransformer("rotation", return_pose=True)
+        >>> view, pose = layer(tf.random.uniform([2, 64, 64, 3]))
+        >>> view.shape, pose.mean.shape
+        (TensorShape([2, 64, 64, 3]), TensorShape([2, 1]))
 
-    Reference: Tai, Bailis, Valiant 2019 (arXiv 1901.11399); equations (2) to (5) of Nishikawa-Toomey, Smith, Gal 2020.
+    Reference: Tai, Bailis, Valiant 2019 (arXiv 1901.11399), section 3.
     """
 
     def __init__(
-        self, transformation: str, radii: int = 32, angles: int = 128, return_pose: bool = False, **kwargs: Any
+        self,
+        transformation: str,
+        return_pose: bool = False,
+        radii: int = 16,
+        angles: int = 64,
+        maximum_radius: float = 1.0,
+        filters: int = 12,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.transformation = get_transformation(transformation)
-        if transformation not in GRIDS:
-            rule = f"must be one of {', '.join(sorted(GRIDS))}"
-            raise InputError("transformation", rule, transformation, "Choose one.")
-        self.radii, self.angles, self.return_pose = radii, angles, return_pose
+        super().__init__(autocast=False, **kwargs)
+        self.transformation: Transformation = get_transformation(transformation)
+        self.return_pose = return_pose
+        self.radii, self.angles, self.maximum_radius, self.filters = radii, angles, maximum_radius, filters
+        periodic = self.transformation.periodic
+        self.centroid = self.polar = self.angle = None
+        if not all(periodic):
+            self.centroid = CentroidPredictor(transformation, dtype="float32", name="centroid")
+        if any(periodic):
+            self.polar = CanonicalResampling(radii, angles, maximum_radius, dtype="float32", name="polar")
+            self.angle = PosePredictor(filters, dtype="float32", name="angle")
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """The pose's parameters, with units."""
-        return self.transformation.parameters
+    def periodic(self) -> tuple[bool, ...]:
+        """For each parameter of the pose, whether it is an angle."""
+        return self.transformation.periodic
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        shape = tuple(input_shape)
-        if len(shape) != 4 or None in shape[1:]:
-            rule = "must be [batch, height, width, channels] with known sizes"
-            raise InputError("input shape", rule, shape, "Resize the images to one size first.")
-        _, height, width, channels = shape
-        grid = GRIDS[self.transformation.name]
-        size = (height, width) if grid == "cartesian" else (self.radii, self.angles)
-        self.canonical = CanonicalResampling(grid, *size, dtype="float32", name="canonical")
-        self.canonical.build(shape)
-        self.image_grid = CanonicalResampling("cartesian", height, width, dtype="float32", name="image_grid")
-        self.image_grid.build(shape)
-        self._make_predictors((None, *size, channels))
+        shape = (None, *input_shape[1:])
+        if self.centroid is not None:
+            self.centroid.build(shape)
+        if self.angle is not None:
+            self.polar.build(shape)
+            self.angle.build(self.polar.compute_output_shape(shape))
+        self._built_shape = shape
         self.built = True
 
-    def _make_predictors(self, shape: tuple[int | None, ...]) -> None:
-        self.predictors = []
-        for parameter in self.parameters:
-            if parameter.name == "angle":
-                self.predictors.append(AnglePredictor(name="angle"))
-            elif parameter.name == "log_scale":
-                points = self.canonical.points()[:: self.angles]
-                log_radii = np.log(np.hypot(points[:, 0], points[:, 1]))
-                self.predictors.append(LogScalePredictor(log_radii.tolist(), name="log_scale"))
-        if self.transformation.name == "translation":
-            self.predictors.append(CentrePredictor(name="centre"))
-        for predictor in self.predictors:
-            predictor.build(shape)
-
     def pose(self, images: tf.Tensor, matrices: tf.Tensor | None = None) -> Pose:
-        """The pose of images, or of views of them.
+        """The pose of images, or of views of images.
 
         Args:
             images: [B, H, W, C].
-            matrices: [B, 3, 3], from points of the view to points of the image.
+            matrices: [B, 3, 3], from points of the views to points of the images.
         """
-        return self.pose_of_canonical(self.canonical(tf.cast(images, tf.float32), matrices))
+        if not self.built:
+            self.build(images.shape)
+        images = tf.cast(images, tf.float32)
+        theta, concentration = None, None
+        if self.centroid is not None:
+            theta, concentration = self.centroid(images, matrices)
+            unposed = self.transformation.matrix(theta)
+            matrices = unposed if matrices is None else tf.matmul(matrices, unposed)
+        if self.angle is not None:
+            angle, angle_concentration = self.angle(self.polar(smooth(images), matrices))
+            theta, concentration = self._with_angle(theta, concentration, angle, angle_concentration)
+        return Pose(theta, concentration, self.transformation.matrix(theta))
 
-    def pose_of_canonical(self, view: tf.Tensor) -> Pose:
-        """The pose read off a view that was sampled on the canonical grid already."""
-        results = [predictor(view) for predictor in self.predictors]
-        means = [tf.reshape(mean, [tf.shape(view)[0], -1]) for mean, _ in results]
-        concentrations = [tf.reshape(value, [tf.shape(view)[0], -1]) for _, value in results]
-        mean = tf.ensure_shape(tf.concat(means, axis=-1), [None, len(self.parameters)])
-        concentration = tf.ensure_shape(tf.concat(concentrations, axis=-1), [None, len(self.parameters)])
-        return Pose(mean, concentration, self.transformation.matrix(mean))
+    def _with_angle(
+        self, theta: tf.Tensor | None, concentration: tf.Tensor | None, angle: tf.Tensor, own: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        if theta is None:
+            return angle, own
+        chosen = tf.constant(self.periodic)
+        return tf.where(chosen, angle, theta), tf.where(chosen, own, concentration)
 
-    def call(self, images: tf.Tensor) -> Any:
+    def call(self, images: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, Pose]:
         pose = self.pose(images)
-        view = self.image_grid(images, pose.matrix)
-        return (view, pose.mean, pose.concentration) if self.return_pose else view
+        view = tf.cast(warp(images, pose.matrix), self.compute_dtype)
+        return (view, pose) if self.return_pose else view
 
     def inverse(self, view: tf.Tensor, pose: Pose) -> tf.Tensor:
-        """Puts a pose back on canonical images: [B, H, W, C] to [B, H, W, C]."""
-        return self.image_grid(view, invert_matrices(pose.matrix))
+        """Puts a pose back on a canonical view: phi(x) = phi*(T_theta^-1 x), [B, H, W, C] to [B, H, W, C]."""
+        return warp(view, invert_matrix(pose.matrix))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
-        count = (input_shape[0], len(self.parameters))
-        return (tuple(input_shape), count, count) if self.return_pose else tuple(input_shape)
+        shape, size = tuple(input_shape), self.transformation.size
+        return (shape, Pose((shape[0], size), (shape[0], size), (shape[0], 3, 3))) if self.return_pose else shape
 
     def get_config(self) -> dict[str, Any]:
         own = {
             "transformation": self.transformation.name,
+            "return_pose": self.return_pose,
             "radii": self.radii,
             "angles": self.angles,
-            "return_pose": self.return_pose,
+            "maximum_radius": self.maximum_radius,
+            "filters": self.filters,
         }
         return {**super().get_config(), **own}
+
+    def get_build_config(self) -> dict[str, Any]:
+        return {"input_shape": self._built_shape}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        self.build(config["input_shape"])

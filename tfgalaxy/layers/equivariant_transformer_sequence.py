@@ -1,6 +1,4 @@
-"""A sequence of Equivariant Transformers: each sees the image un-posed by those before it; pixels are interpolated
-once.
-"""
+"""A sequence of Equivariant Transformers that resamples the image once."""
 
 from __future__ import annotations
 
@@ -8,90 +6,115 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from tfgalaxy.layers.canonical_resampling import CanonicalResampling
+from tfgalaxy.configuration import check
 from tfgalaxy.layers.circular import turn
+from tfgalaxy.layers.coordinates import apply_matrix, image_points, invert_matrix, polar_points
 from tfgalaxy.layers.equivariant_transformer import EquivariantTransformer
-from tfgalaxy.layers.pose import Pose, identity_matrices, invert_matrices
-from tfgalaxy.layers.sampling import apply_sparse, polar_to_image_matrix
-from tfgalaxy.layers.transformations import Parameter
+from tfgalaxy.layers.polar_sampling import polar_sample
+from tfgalaxy.layers.pose import Pose
+from tfgalaxy.layers.sampling import (
+    apply_sparse,
+    bilinear_sample,
+    image_from_polar_points,
+    polar_sampling_matrix,
+    warp,
+)
 
 __all__ = ["EquivariantTransformerSequence"]
 
 
 @keras.saving.register_keras_serializable(package="tfgalaxy")
 class EquivariantTransformerSequence(keras.layers.Layer):
-    """Takes several poses off an image, one after the other, as one composed transformation.
+    """Takes several transformations off an image, one after another, but resamples it once.
 
-    Step n sees phi(T_1 ... T_{n-1} x); the composed pose is T = T_1 ... T_N, one 3x3 matrix, and every view of the
-    image is sampled from the original through it. A last rotation turns the polar view by its Fourier series instead,
-    which interpolates nothing.
+    Step i sees the image un-posed by the steps before it, phi_i(x) = phi(M_1 ... M_{i-1} x), and finds M_i. The canonical
+    view is phi(M x) with M = M_1 ... M_n, sampled from the image itself.
 
     Args:
-        transformations: names of the steps; none leaves images as they are.
-        radii, angles: of the canonical views that poses are read off.
-        return_pose: whether `call` returns (canonical image, pose mean [B, P], pose concentration [B, P]).
+        transformations: names, in order, as in `["translation", "rotation_scale"]`; none leaves images as they are.
+        return_pose: whether `call` also returns the `Pose`.
+        radii, angles, maximum_radius, filters: as for `EquivariantTransformer`.
 
-    Input shape: [B, H, W, C]. Output shape: [B, H, W, C], the canonical image.
+    Input shape: images [B, H, W, C]. Output shape: [B, H, W, C]; with `return_pose`, a pair with a `Pose` of mean and
+    concentration [B, P], the parameters of all steps in order, and matrix [B, 3, 3].
 
-    Example:
-        >>> layer = EquivariantTransformerSequence(["translation", "rotation_scale"])
-        >>> layer(tf.random.uniform([2, 64, 64, 3])).shape
-        TensorShape([2, 64, 64, 3])
+    Raises:
+        InputError: an unknown transformation, or an argument out of range.
+
+    Reference: Tai, Bailis, Valiant 2019 (arXiv 1901.11399), section 3.3.
     """
 
     def __init__(
         self,
         transformations: Sequence[str],
-        radii: int = 32,
-        angles: int = 128,
         return_pose: bool = False,
+        radii: int = 16,
+        angles: int = 64,
+        maximum_radius: float = 1.0,
+        filters: int = 12,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.radii, self.angles, self.return_pose = radii, angles, return_pose
+        super().__init__(autocast=False, **kwargs)
+        names = not isinstance(transformations, str) and all(isinstance(name, str) for name in transformations)
+        check(names, "transformations", "must be a list of names", transformations, 'Use, say, ["rotation"].')
+        self.transformations, self.return_pose = tuple(transformations), return_pose
+        self.radii, self.angles, self.maximum_radius, self.filters = radii, angles, maximum_radius, filters
         self.steps = [
-            EquivariantTransformer(name, radii, angles, dtype="float32", name=f"step_{index}_{name}")
-            for index, name in enumerate(transformations)
+            EquivariantTransformer(name, False, radii, angles, maximum_radius, filters, name=f"{name}_{index}")
+            for index, name in enumerate(self.transformations)
         ]
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """The pose's parameters, step by step."""
-        return tuple(parameter for step in self.steps for parameter in step.parameters)
+    def periodic(self) -> tuple[bool, ...]:
+        """For each parameter of the pose, whether it is an angle."""
+        return tuple(angle for step in self.steps for angle in step.periodic)
 
     @property
-    def _ends_in_rotation(self) -> bool:
-        return bool(self.steps) and self.steps[-1].transformation.name == "rotation"
+    def turns(self) -> bool:
+        """Whether all that it takes off are turns about the centre, which polar views undergo exactly."""
+        return all(step.transformation.turns for step in self.steps)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        shape = tuple(input_shape)
+        self._image_shape = tuple(input_shape[1:3])
         for step in self.steps:
-            step.build(shape)
-        self.image_grid = CanonicalResampling("cartesian", shape[1], shape[2], dtype="float32", name="image_grid")
-        self.image_grid.build(shape)
-        self._image_size = (int(shape[1]), int(shape[2]))
-        self._image_shape = shape
-        self._polar_grids: dict[Any, Any] = {}
+            step.build((None, *input_shape[1:]))
+        self._built_shape = (None, *input_shape[1:])
         self.built = True
 
     def pose(self, images: tf.Tensor, initial_matrix: tf.Tensor | None = None) -> Pose:
-        """The composed pose of images, or of the views that `initial_matrix` [B, 3, 3] makes of them."""
-        images = tf.cast(images, tf.float32)
-        pose, _ = self._predict(images, initial_matrix, self.steps)
-        return pose
+        """The pose of images, or of views of images.
 
-    def _predict(
-        self, images: tf.Tensor, matrix: tf.Tensor | None, steps: Sequence[EquivariantTransformer]
-    ) -> tuple[Pose, tf.Tensor | None]:
-        """The composed pose after some steps, and the matrix from their canonical frame to the image."""
-        pose = Pose(tf.zeros([tf.shape(images)[0], 0]), tf.zeros([tf.shape(images)[0], 0]), identity_matrices(images))
+        Args:
+            images: [B, H, W, C].
+            initial_matrix: [B, 3, 3], from points of the views to points of the images, as of a pose augmentation. It is
+                no part of the pose.
+        """
+        return self._poses(images, initial_matrix, self.steps)
+
+    def _poses(self, images: tf.Tensor, initial: tf.Tensor | None, steps: list[EquivariantTransformer]) -> Pose:
+        batch = tf.shape(images)[0]
+        matrix, so_far = tf.eye(3, batch_shape=[batch]), initial
+        means, concentrations = [tf.zeros([batch, 0])], [tf.zeros([batch, 0])]
         for step in steps:
-            own = step.pose(images, matrix)
-            matrix = own.matrix if matrix is None else tf.matmul(matrix, own.matrix)
-            pose = _append(pose, own)
-        return pose, matrix
+            pose = step.pose(images, so_far)
+            means.append(pose.mean)
+            concentrations.append(pose.concentration)
+            matrix = tf.matmul(matrix, pose.matrix)
+            so_far = pose.matrix if so_far is None else tf.matmul(so_far, pose.matrix)
+        return Pose(tf.concat(means, axis=-1), tf.concat(concentrations, axis=-1), matrix)
+
+    def call(self, images: tf.Tensor, initial_matrix: tf.Tensor | None = None) -> tf.Tensor | tuple[tf.Tensor, Pose]:
+        pose = self.pose(images, initial_matrix)
+        matrix = pose.matrix if initial_matrix is None else tf.matmul(initial_matrix, pose.matrix)
+        view = tf.cast(warp(images, matrix), self.compute_dtype)
+        return (view, pose) if self.return_pose else view
+
+    def inverse(self, view: tf.Tensor, pose: Pose) -> tf.Tensor:
+        """Puts a pose back on a canonical view, [B, H, W, C] to [B, H, W, C]."""
+        return warp(view, invert_matrix(pose.matrix))
 
     def canonical_polar(
         self,
@@ -101,87 +124,71 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         maximum_radius: float = 1.0,
         initial_matrix: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, Pose]:
-        """The polar view of the canonical image.
+        """The polar view [B, R, A, C] of the canonical view, float32, and the pose.
+
+        Where only turns are taken off, the polar view of the image is turned by trigonometric interpolation, which does
+        not smooth; without an initial matrix that view is one sparse product. Else the grid is composed with all matrices
+        and sampled once.
 
         Args:
             images: [B, H, W, C].
-            radii, angles: R and A of the view; A at most the layer's `angles`.
-            maximum_radius: of its outermost ring.
-            initial_matrix: [B, 3, 3] from points of a training view to points of the image.
-
-        Returns:
-            [B, R, A, C], float32, and the pose of the (view of the) image.
+            radii, angles, maximum_radius: of the polar view.
+            initial_matrix: as for `pose`.
         """
+        pose = self.pose(images, initial_matrix)
+        points = polar_points(radii, angles, maximum_radius).reshape(-1, 2)
         images = tf.cast(images, tf.float32)
-        last = self.steps[-1] if self._ends_in_rotation else None
-        pose, matrix = self._predict(images, initial_matrix, self.steps[:-1] if last else self.steps)
-        polar = self._polar_grid(radii, maximum_radius)(images, matrix)
-        angle = tf.zeros([tf.shape(images)[0]])
-        if last is not None:
-            shared = radii == self.radii and maximum_radius == last.canonical.maximum_radius
-            own = last.pose_of_canonical(polar) if shared else last.pose(images, matrix)
-            pose, angle = _append(pose, own), own.mean[:, 0]
-        return turn(polar, -angle, angles), pose
-
-    def _polar_grid(self, radii: int, maximum_radius: float) -> CanonicalResampling:
-        """The grid, with the layer's number of angles: more than the encoder needs, since the outer rings alias
-        otherwise.
-        """
-        key = (radii, maximum_radius)
-        if key not in self._polar_grids:
-            grid = CanonicalResampling("polar", radii, self.angles, maximum_radius, dtype="float32")
-            grid.build(self._image_shape)
-            self._polar_grids[key] = grid
-        return self._polar_grids[key]
+        matrix = initial_matrix
+        if not self.turns:
+            matrix = pose.matrix if initial_matrix is None else tf.matmul(initial_matrix, pose.matrix)
+        if matrix is None:
+            view = apply_sparse(polar_sampling_matrix(*images.shape[1:3], radii, angles, maximum_radius), images)
+        else:
+            view = bilinear_sample(images, apply_matrix(matrix, points.astype(np.float32)))
+        view = tf.reshape(view, [-1, radii, angles, images.shape[-1]])
+        if self.turns and self.steps:
+            view = turn(view, -tf.reduce_sum(pose.mean, axis=-1))
+        return view, pose
 
     def image_from_canonical_polar(
         self, polar: tf.Tensor, maximum_radius: float = 1.0, pose: Pose | None = None
     ) -> tf.Tensor:
-        """Draws images from canonical polar views and puts the pose back, if one is given: [B, R, A, C] to [B, H, W,
-        C].
+        """The image [B, H, W, C] whose canonical polar view and pose are given; without a pose, the canonical view.
+
+        Args:
+            polar: [B, R, A, C], float32.
+            maximum_radius: of the polar view; points beyond have the values of the outermost ring.
+            pose: as `canonical_polar` gave it.
         """
-        rotation_only = len(self.steps) == 1 and self._ends_in_rotation
-        if pose is not None and rotation_only:
-            polar = turn(polar, pose.mean[:, 0])
-        key = ("image", polar.shape[1], polar.shape[2], maximum_radius)
-        if key not in self._polar_grids:
-            with tf.init_scope():
-                size = self._image_size
-                self._polar_grids[key] = polar_to_image_matrix(polar.shape[1], polar.shape[2], *size, maximum_radius)
-        pixels = apply_sparse(self._polar_grids[key], polar)
-        images = tf.reshape(pixels, [-1, *self._image_size, polar.shape[-1]])
-        if pose is None or rotation_only or not self.steps:
-            return images
-        return self.image_grid(images, invert_matrices(pose.matrix))
+        check(self.built, "the layer", "must be built", self.built, "Call it, or build it, on images first.")
+        height, width = self._image_shape
+        if pose is None or self.turns:
+            if pose is not None and self.steps:
+                polar = turn(polar, tf.reduce_sum(pose.mean, axis=-1))
+            radii, angles = polar.shape[1:3]
+            image = apply_sparse(image_from_polar_points(radii, angles, height, width, maximum_radius), polar)
+        else:
+            points = apply_matrix(invert_matrix(pose.matrix), image_points(height, width).astype(np.float32))
+            image = polar_sample(polar, points, maximum_radius)
+        return tf.reshape(image, [-1, height, width, polar.shape[-1]])
 
-    def call(self, images: tf.Tensor) -> Any:
-        if not self.steps:
-            return images
-        pose = self.pose(images)
-        view = self.image_grid(images, pose.matrix)
-        return (view, pose.mean, pose.concentration) if self.return_pose else view
-
-    def inverse(self, view: tf.Tensor, pose: Pose) -> tf.Tensor:
-        """Puts a pose back on canonical images: [B, H, W, C] to [B, H, W, C]."""
-        return self.image_grid(view, invert_matrices(pose.matrix))
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
-        count = (input_shape[0], len(self.parameters))
-        return (tuple(input_shape), count, count) if self.return_pose else tuple(input_shape)
+    def compute_output_shape(self, input_shape: tuple[int | None, ...], *_: Any, **__: Any) -> Any:
+        shape, size = tuple(input_shape), len(self.periodic)
+        return (shape, Pose((shape[0], size), (shape[0], size), (shape[0], 3, 3))) if self.return_pose else shape
 
     def get_config(self) -> dict[str, Any]:
         own = {
-            "transformations": [step.transformation.name for step in self.steps],
+            "transformations": list(self.transformations),
+            "return_pose": self.return_pose,
             "radii": self.radii,
             "angles": self.angles,
-            "return_pose": self.return_pose,
+            "maximum_radius": self.maximum_radius,
+            "filters": self.filters,
         }
         return {**super().get_config(), **own}
 
+    def get_build_config(self) -> dict[str, Any]:
+        return {"input_shape": self._built_shape}
 
-def _append(pose: Pose, step: Pose) -> Pose:
-    return Pose(
-        tf.concat([pose.mean, step.mean], axis=-1),
-        tf.concat([pose.concentration, step.concentration], axis=-1),
-        tf.matmul(pose.matrix, step.matrix),
-    )
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        self.build(config["input_shape"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from tfgalaxy.configuration import check
 from tfgalaxy.layers.circular import circular_mean
@@ -24,7 +26,8 @@ class PosePredictor(keras.layers.Layer):
     concentration that of the von Mises distribution with p's resultant length. No stride and no pooling along the
     angle.
 
-    The view and the features are normalised by their own mean and deviation, over all positions and channels, not by
+    The view fades out towards its edge, where light would come and go as a galaxy is zoomed or moved. View and features
+    are normalised by their own mean and deviation, over all positions and channels, not by
     statistics of batches: nothing leaks from one kind of batch into another, prediction is that of training, and the
     untrained layer works already. With logits of order one the circular mean is close to the phase of their first
     harmonic, which changes smoothly; with sharp logits it jumps between rival maxima.
@@ -68,7 +71,7 @@ class PosePredictor(keras.layers.Layer):
 
     def logits(self, polar: tf.Tensor) -> tf.Tensor:
         """One logit for each angle, [B, A]."""
-        x = _standardised(tf.cast(polar, tf.float32))
+        x = _standardised(tf.cast(polar, tf.float32), _taper(polar.shape[1]))
         x = tf.nn.avg_pool2d(x, ksize=[self.pool, 1], strides=[self.pool, 1], padding="VALID")
         x = _standardised(polar_convolution(x, tf.cast(self.kernel, tf.float32)))
         x = tf.nn.relu(x * tf.cast(self.gamma, tf.float32) + tf.cast(self.beta, tf.float32))  # [B, R / pool, A, F]
@@ -92,7 +95,14 @@ class PosePredictor(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
-def _standardised(x: tf.Tensor) -> tf.Tensor:
-    """Each image's values with mean 0 and deviation 1; a flat image stays at 0."""
-    mean, variance = tf.nn.moments(x, axes=[1, 2, 3], keepdims=True)
-    return (x - mean) * tf.math.rsqrt(variance + 1e-8)
+def _taper(radii: int) -> NDArray[np.float32]:
+    """cos^2 (pi r / 2 r_max) at each ring, [R, 1, 1]: 1 in the middle, 0 at the outer edge."""
+    radius = (np.arange(radii) + 0.5) / radii
+    return (np.cos(0.5 * np.pi * radius) ** 2).astype(np.float32)[:, np.newaxis, np.newaxis]
+
+
+def _standardised(x: tf.Tensor, taper: NDArray[np.float32] | float = 1.0) -> tf.Tensor:
+    """Each image's values with mean 0, times the taper, with deviation 1; a flat image stays at 0."""
+    mean = tf.reduce_mean(x * (taper / np.mean(taper)), axis=[1, 2, 3], keepdims=True)
+    x = (x - mean) * taper
+    return x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), axis=[1, 2, 3], keepdims=True) + 1e-8)

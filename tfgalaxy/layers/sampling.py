@@ -1,19 +1,69 @@
-"""Bilinear sampling: fixed grids as sparse linear maps, grids that depend on a pose by gathers."""
+"""Bilinear sampling: fixed grids as sparse linear maps, grids that depend on a pose by gathers.
+
+Edge rule: `fill="nearest"` takes the nearest pixel outside of the outermost pixel centres; `fill="zero"` surrounds the
+image with zeros, so that values fade to 0 over one pixel.
+"""
 
 from __future__ import annotations
+
+import functools
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
 
-from tfgalaxy.layers.coordinates import image_points
+from tfgalaxy.configuration import check
+from tfgalaxy.layers.coordinates import apply_matrix, image_points, polar_points
 
-__all__ = ["apply_sparse", "bilinear_sample", "polar_to_image_matrix", "sparse_sampling_matrix"]
+__all__ = [
+    "SamplingMatrix",
+    "apply_sparse",
+    "bilinear_sample",
+    "image_from_polar_points",
+    "polar_sampling_matrix",
+    "smooth",
+    "sparse_sampling_matrix",
+    "warp",
+]
 
-# Whole pixel positions are rounded to within this many pixels, so that quarter turns reproduce pixels exactly although
-# the
-# coordinates of a turned grid carry rounding errors.
+Fill = Literal["nearest", "zero"]
+
+# Positions this close to a whole pixel, in pixels, are taken as whole, so that quarter turns reproduce pixels exactly
+# although the coordinates of a turned grid carry rounding errors.
 SNAP = 1e-4
+
+
+class SamplingMatrix(NamedTuple):
+    """A sparse matrix in NumPy, so that it belongs to no graph: rows are points, columns are pixels.
+
+    Attributes:
+        indices: int64 [K, 2], sorted by row and column.
+        weights: float32 [K].
+        shape: (number of points, number of pixels).
+    """
+
+    indices: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    shape: tuple[int, int]
+
+    @property
+    def tensor(self) -> tf.SparseTensor:
+        """The matrix in the current graph."""
+        return tf.SparseTensor(self.indices, self.weights, self.shape)
+
+
+def _sampling_matrix(columns: NDArray[np.int64], weights: NDArray[np.float64], pixels: int) -> SamplingMatrix:
+    """From the pixels [N, K] of each point and their weights; equal pixels are added up, zeros left out."""
+    rows = np.broadcast_to(np.arange(len(columns))[:, np.newaxis], columns.shape)
+    shape = (len(columns), pixels)
+    matrix = coo_matrix((weights.ravel(), (rows.ravel(), columns.ravel())), shape).tocsr()
+    matrix.eliminate_zeros()
+    matrix.sort_indices()
+    entries = matrix.tocoo()
+    indices = np.stack([entries.row, entries.col], axis=-1).astype(np.int64)
+    return SamplingMatrix(indices, entries.data.astype(np.float32), shape)
 
 
 def _neighbours(positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -24,43 +74,56 @@ def _neighbours(positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDAr
     return lower.astype(np.int64), positions - lower
 
 
-def _sparse(
-    rows: NDArray[np.int64], columns: NDArray[np.int64], weights: NDArray[np.float64], shape: tuple[int, int]
-) -> tf.SparseTensor:
-    """A sparse tensor with sorted indices, equal ones added up and zeros left out."""
-    from scipy.sparse import coo_matrix
+def _axis(
+    positions: NDArray[np.float64], size: int, fill: str
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.float64]]]:
+    """Both neighbours along an axis and their weights, by the edge rule."""
+    if fill == "nearest":
+        positions = np.clip(positions, 0, size - 1)
+    lower, share = _neighbours(positions)
+    indices, weights = [lower, lower + 1], [1 - share, share]
+    inside = [(index >= 0) & (index < size) for index in indices]
+    indices = [np.clip(index, 0, size - 1) for index in indices]
+    return indices, [np.where(valid, weight, 0.0) for valid, weight in zip(inside, weights, strict=True)]
 
-    matrix = coo_matrix((weights.ravel(), (rows.ravel(), columns.ravel())), shape).tocsr()
-    matrix.eliminate_zeros()
-    matrix.sort_indices()
-    entries = matrix.tocoo()
-    indices = np.stack([entries.row, entries.col], axis=-1).astype(np.int64)
-    return tf.SparseTensor(indices, entries.data.astype(np.float32), shape)
+
+def _check_fill(fill: str) -> None:
+    check(fill in ("nearest", "zero"), "fill", "must be nearest or zero", fill, "Choose one.")
 
 
-def sparse_sampling_matrix(points: NDArray[np.float64], height: int, width: int) -> tf.SparseTensor:
-    """The linear map that samples an image at fixed points: [N, H * W], at most four weights in a row.
+def sparse_sampling_matrix(
+    points: NDArray[np.float64], height: int, width: int, fill: Fill = "nearest"
+) -> SamplingMatrix:
+    """The linear map that samples an image at fixed points, bilinearly: [N, H * W], at most four weights in a row.
 
     Args:
-        points: (x, y), any shape [..., 2] with N points.
+        points: (x, y), any shape [..., 2] with N points in all.
         height, width: of the image.
-
-    Outside of the outermost pixel centres the nearest pixel is taken.
+        fill: the edge rule.
     """
+    _check_fill(fill)
     flat = np.asarray(points, np.float64).reshape(-1, 2)
-    x, fx = _neighbours(np.clip((flat[:, 0] + 1.0) * width / 2.0 - 0.5, 0, width - 1))
-    y, fy = _neighbours(np.clip((flat[:, 1] + 1.0) * height / 2.0 - 0.5, 0, height - 1))
-    rows = np.broadcast_to(np.arange(len(flat))[:, np.newaxis], (len(flat), 4))
-    x1, y1 = np.minimum(x + 1, width - 1), np.minimum(y + 1, height - 1)
-    columns = np.stack([y * width + x, y * width + x1, y1 * width + x, y1 * width + x1], axis=-1)
-    weights = np.stack([(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx], axis=-1)
-    return _sparse(rows, columns, weights, (len(flat), height * width))
+    x, x_weights = _axis((flat[:, 0] + 1.0) * width / 2.0 - 0.5, width, fill)
+    y, y_weights = _axis((flat[:, 1] + 1.0) * height / 2.0 - 0.5, height, fill)
+    corners = [(row, column) for row in (0, 1) for column in (0, 1)]
+    columns = np.stack([y[row] * width + x[column] for row, column in corners], axis=-1)
+    weights = np.stack([y_weights[row] * x_weights[column] for row, column in corners], axis=-1)
+    return _sampling_matrix(columns, weights, height * width)
 
 
-def polar_to_image_matrix(
+@functools.lru_cache(maxsize=64)
+def polar_sampling_matrix(
+    height: int, width: int, radii: int, angles: int, maximum_radius: float = 1.0
+) -> SamplingMatrix:
+    """The linear map from an image to its polar view: [R * A, H * W]."""
+    return sparse_sampling_matrix(polar_points(radii, angles, maximum_radius), height, width)
+
+
+@functools.lru_cache(maxsize=64)
+def image_from_polar_points(
     radii: int, angles: int, height: int, width: int, maximum_radius: float = 1.0
-) -> tf.SparseTensor:
-    """The linear map from a polar view to the pixels of an image: [H * W, R * A].
+) -> SamplingMatrix:
+    """The linear map from a polar view to the pixels of an image, bilinear in radius and angle: [H * W, R * A].
 
     Within the innermost ring it interpolates across the pole, towards the opposite angle; beyond the outermost ring it
     takes that ring's value at the same angle.
@@ -68,71 +131,105 @@ def polar_to_image_matrix(
     x, y = image_points(height, width).T
     radius = np.hypot(x, y) * radii / maximum_radius - 0.5  # in rings
     angle = np.mod(np.arctan2(y, x), 2 * np.pi) * angles / (2 * np.pi)
-    ring, fr = _neighbours(np.minimum(radius, radii - 1))
-    step, fa = _neighbours(angle)
-    rows = np.broadcast_to(np.arange(len(x))[:, np.newaxis], (len(x), 4))
+    ring, ring_share = _neighbours(np.minimum(radius, radii - 1))
+    step, angle_share = _neighbours(angle)
     columns, weights = [], []
-    for shift, weight in ((0, 1 - fr), (1, fr)):
+    for shift, weight in ((0, 1 - ring_share), (1, ring_share)):
         r = np.minimum(ring + shift, radii - 1)
         across = r < 0  # ring -1 is ring 0 at the opposite angle
         start = step + np.where(across, angles // 2, 0)
         r = np.where(across, -1 - r, r)
         columns += [r * angles + start % angles, r * angles + (start + 1) % angles]
-        weights += [weight * (1 - fa), weight * fa]
-    return _sparse(rows, np.stack(columns, -1), np.stack(weights, -1), (height * width, radii * angles))
+        weights += [weight * (1 - angle_share), weight * angle_share]
+    return _sampling_matrix(np.stack(columns, -1), np.stack(weights, -1), radii * angles)
 
 
-def apply_sparse(matrix: tf.SparseTensor, images: tf.Tensor) -> tf.Tensor:
+def apply_sparse(matrix: SamplingMatrix, images: tf.Tensor) -> tf.Tensor:
     """Applies a sampling matrix [N, M] to images with M pixels as one sparse product.
 
     Args:
-        matrix: as the functions above make it, float32.
+        matrix: as the functions above make it.
         images: [B, H, W, C] with H * W = M.
 
     Returns:
         [B, N, C] of the images' dtype; computed in float32.
     """
-    channels, pixels = images.shape[-1], matrix.dense_shape[1]
-    values = tf.reshape(tf.cast(images, tf.float32), [-1, int(images.shape[1]) * int(images.shape[2]), channels])
-    del pixels
-    dense = tf.reshape(tf.transpose(values, [1, 0, 2]), [values.shape[1], -1])  # [M, B * C]
-    product = tf.sparse.sparse_dense_matmul(matrix, dense)
-    result = tf.transpose(tf.reshape(product, [matrix.shape[0], -1, channels]), [1, 0, 2])
+    channels, (points, pixels) = images.shape[-1], matrix.shape
+    values = tf.reshape(tf.cast(images, tf.float32), [-1, pixels, channels])
+    # One matrix for the whole batch: pixels by (image, channel), the layout in which a product reads rows.
+    columns = tf.reshape(tf.transpose(values, [1, 0, 2]), [pixels, -1])
+    product = tf.sparse.sparse_dense_matmul(matrix.tensor, columns)
+    result = tf.transpose(tf.reshape(product, [points, -1, channels]), [1, 0, 2])
     return tf.cast(result, images.dtype)
 
 
-def bilinear_sample(images: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
-    """Samples images at points that depend on the image; gradients reach images and points.
+def bilinear_sample(images: tf.Tensor, points: tf.Tensor, fill: Fill = "nearest") -> tf.Tensor:
+    """Samples images at points of their own; gradients reach images and points.
 
     Args:
-        images: [B, H, W, C].
-        points: (x, y), [B, N, 2], float32.
+        images: [B, H, W, C], H and W at least 2.
+        points: (x, y), float32 [B, N, 2].
+        fill: the edge rule.
 
     Returns:
-        [B, N, C] of the images' dtype; computed in float32. Outside of the outermost pixel centres the nearest pixel is
-        taken.
+        [B, N, C] of the images' dtype; computed in float32.
     """
-    height, width, channels = images.shape[1], images.shape[2], images.shape[3]
-    batch = tf.shape(images)[0]
-    x, fx = _graph_neighbours((points[..., 0] + 1.0) * (width / 2.0) - 0.5, width)
-    y, fy = _graph_neighbours((points[..., 1] + 1.0) * (height / 2.0) - 0.5, height)
-    flat = tf.reshape(tf.cast(images, tf.float32), [-1, channels])  # [B * H * W, C]
-    start = tf.range(batch)[:, tf.newaxis] * (height * width)
-    corner = start + y * width + x
-    top = _mix(tf.gather(flat, corner), tf.gather(flat, corner + 1), fx)
-    bottom = _mix(tf.gather(flat, corner + width), tf.gather(flat, corner + width + 1), fx)
-    return tf.cast(_mix(top, bottom, fy), images.dtype)
+    _check_fill(fill)
+    height, width = images.shape[1:3]
+    x = (points[..., 0] + 1.0) * (width / 2.0) - 0.5
+    y = (points[..., 1] + 1.0) * (height / 2.0) - 0.5
+    if fill == "zero":
+        images = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        x, y = x + 1.0, y + 1.0
+    return sample_at_indices(images, y, x)
+
+
+def sample_at_indices(grids: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Bilinear values of [B, H, W, C] at fractional row and column indices [B, N]; the edges are continued."""
+    height, width, channels = grids.shape[1:]
+    y, y_share = _split(rows, height)
+    x, x_share = _split(columns, width)
+    flat = tf.reshape(tf.cast(grids, tf.float32), [-1, channels])  # [B * H * W, C]
+    first = tf.range(tf.shape(grids)[0])[:, tf.newaxis] * (height * width)
+    corner = first + y * width + x
+    top = _mix(tf.gather(flat, corner), tf.gather(flat, corner + 1), x_share)
+    bottom = _mix(tf.gather(flat, corner + width), tf.gather(flat, corner + width + 1), x_share)
+    return tf.cast(_mix(top, bottom, y_share), grids.dtype)
 
 
 def _mix(first: tf.Tensor, second: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    return first + share[..., tf.newaxis] * (second - first)
+    # Not first + share * (second - first), which is not exactly `second` at a share of 1.
+    return (1.0 - share) * first + share * second
 
 
-def _graph_neighbours(positions: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Lower neighbour, at most size - 2, and the weight of the upper one; the gradient passes through the weight."""
+def _split(positions: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Lower neighbour [B, N], at most size - 2, and weight [B, N, 1] of the upper one, which carries the gradient."""
     rounded = tf.stop_gradient(tf.round(positions))
     whole = tf.abs(positions - rounded) < SNAP
     positions = tf.where(whole, rounded + (positions - tf.stop_gradient(positions)), positions)
     positions = tf.clip_by_value(positions, 0.0, float(size - 1))
     lower = tf.minimum(tf.floor(tf.stop_gradient(positions)), float(size - 2))
-    return tf.cast(lower, tf.int32), positions - lower
+    return tf.cast(lower, tf.int32), (positions - lower)[..., tf.newaxis]
+
+
+def warp(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
+    """Images sampled at transformed pixel centres: out(x) = image(M x), [B, H, W, C] and [B, 3, 3] to [B, H, W, C]."""
+    height, width, channels = images.shape[1:]
+    points = apply_matrix(tf.cast(matrices, tf.float32), image_points(height, width).astype(np.float32))
+    return tf.reshape(bilinear_sample(images, points), [-1, height, width, channels])
+
+
+def smooth(images: tf.Tensor) -> tf.Tensor:
+    """Images under the binomial filter (1, 4, 6, 4, 1) / 16 along both axes: a standard deviation of one pixel."""
+    for axis in (1, 2):
+        size = images.shape[axis]
+        at = functools.partial(tf.gather, axis=axis)
+        first, last = at(images, [0, 0]), at(images, [size - 1, size - 1])
+        padded = tf.concat([first, images, last], axis=axis)
+        parts = [_window(padded, axis, start, size) for start in range(5)]
+        images = (parts[0] + parts[4] + 4.0 * (parts[1] + parts[3]) + 6.0 * parts[2]) / 16.0
+    return images
+
+
+def _window(images: tf.Tensor, axis: int, start: int, size: int) -> tf.Tensor:
+    return images[:, start : start + size] if axis == 1 else images[:, :, start : start + size]

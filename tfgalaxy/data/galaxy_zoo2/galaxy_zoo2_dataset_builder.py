@@ -86,7 +86,7 @@ def _join(votes_path: Path, mapping_path: Path) -> pd.DataFrame:
     votes = read_table(votes_path, [match.id, *sample], numbers)
     mapping = read_table(mapping_path, ["objid", "sample", "asset_id"], [])
     files = _one_image_each(votes, mapping, match.id)
-    if not files.any():
+    if not any(files):
         rule = "must hold the galaxies of gz2_hart16.csv"
         value = f"ids such as {mapping['objid'].head(3).tolist()}, none of them in column {match.id}"
         raise InputError(
@@ -96,12 +96,11 @@ def _join(votes_path: Path, mapping_path: Path) -> pd.DataFrame:
     return votes.drop(columns=sample)
 
 
-def _one_image_each(votes: pd.DataFrame, mapping: pd.DataFrame, id_column: str) -> pd.Series:
+def _one_image_each(votes: pd.DataFrame, mapping: pd.DataFrame, id_column: str) -> list[str]:
     """`<asset_id>.jpg` of each row of `votes`, or "": of several images of a galaxy, that of the row's own sample."""
-    by_sample = mapping.drop_duplicates(["objid", "sample"]).set_index(["objid", "sample"])["asset_id"]
-    by_id = mapping.drop_duplicates("objid").set_index("objid")["asset_id"]
-    assets = votes[id_column].map(by_id)
-    if "sample" in votes:
-        own = by_sample.reindex(pd.MultiIndex.from_frame(votes[[id_column, "sample"]]))
-        assets = pd.Series(own.to_numpy(), index=votes.index).fillna(assets)
-    return (assets + ".jpg").fillna("")
+    by_id = dict(zip(mapping["objid"], mapping["asset_id"], strict=True))
+    by_sample = dict(zip(zip(mapping["objid"], mapping["sample"], strict=True), mapping["asset_id"], strict=True))
+    samples = votes["sample"] if "sample" in votes else [""] * len(votes)
+    pairs = zip(votes[id_column], samples, strict=True)
+    assets = (by_sample.get(pair) or by_id.get(pair[0]) for pair in pairs)
+    return [f"{asset}.jpg" if asset else "" for asset in assets]

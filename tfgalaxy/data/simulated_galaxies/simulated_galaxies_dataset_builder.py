@@ -43,11 +43,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """Simulated galaxies with votes, and the truth behind both. The one split is `train`.
 
     Example:
-        >>> import tensorflow_datasets as tfds
-        >>> from tfgalaxy.data.simulated_galaxies.simulated_galaxies_dataset_builder import SimulatedGalaxiesConfig
-        >>> from tfgalaxy.data.simulation import SimulationConfig
-        >>> config = SimulatedGalaxiesConfig(simulation=SimulationConfig(count=3, image_size=32))
-        >>> galaxies = tfds.load("simulated_galaxies", split="train", builder_kwargs={"config": config})
+        import tensorflow_datasets as tfds
+        from tfgalaxy.data.simulated_galaxies.simulated_galaxies_dataset_builder import SimulatedGalaxiesConfig
+        from tfgalaxy.data.simulation import SimulationConfig
+        config = SimulatedGalaxiesConfig(simulation=SimulationConfig(count=3000, seed=1))
+        galaxies = tfds.load("simulated_galaxies", split="train", builder_kwargs={"config": config})
     """
 
     VERSION = tfds.core.Version("1.0.0")

@@ -72,5 +72,6 @@ def _add_noise(light: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
 def _develop(light: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The colour composite of SDSS (Lupton et al. 2004, PASP 116, 133), i, r and g as red, green and blue."""
     green, red, infrared = light
-    picture: NDArray[np.uint8] = make_lupton_rgb(infrared, red, green, minimum=0.0, stretch=28.0, Q=6.0)
+    with np.errstate(invalid="ignore"):  # astropy divides 0 by 0 where no band is above the sky, and then sets 0
+        picture: NDArray[np.uint8] = make_lupton_rgb(infrared, red, green, minimum=0.0, stretch=28.0, Q=6.0)
     return picture

@@ -17,19 +17,19 @@ _STREAK_BANDS = np.eye(3, dtype=np.float32)
 def add_field(frame: Frame, rng: np.random.Generator, seeing: float) -> None:
     """Adds stars and background galaxies, few bright and many faint, and now and then a bright star at the edge."""
     for _ in range(rng.poisson(4)):
-        place = rng.uniform(-1, 1, 2)
+        x, y = rng.uniform(-1, 1, 2)
         # Counts of stars per flux follow a power law; the draw is its inverse cumulative distribution, cut at the
         # bright end.
         flux = min(5.0 * rng.uniform() ** -0.9, 400.0)
-        _add_point(frame, *place, flux * (seeing / 0.026) ** -2, _star_colour(rng))
+        _add_point(frame, x, y, flux * (seeing / 0.026) ** -2, _star_colour(rng))
     for _ in range(rng.poisson(3)):
-        place = rng.uniform(-1, 1, 2)
-        if np.hypot(*place) < 0.25:  # no chance neighbours on the galaxy itself: they would be mergers without being it
+        x, y = rng.uniform(-1, 1, 2)
+        if np.hypot(x, y) < 0.25:  # no chance neighbours on the galaxy itself: they would be mergers without being it
             continue
         radius = 0.02 + 0.03 * rng.uniform() ** 3
-        shape = (rng.uniform(0, math.pi), rng.uniform(0.35, 1), radius)
-        window = frame.window(*place, 5 * radius)
-        add_sersic(window, *place, *shape, 1.0, rng.uniform(1, 8), colour(rng.beta(3, 1.5)))
+        angle, axis_ratio, peak = rng.uniform(0, math.pi), rng.uniform(0.35, 1), rng.uniform(1, 8)
+        window = frame.window(x, y, 5 * radius)
+        add_sersic(window, x, y, angle, axis_ratio, radius, 1.0, peak, colour(rng.beta(3, 1.5)))
     if rng.uniform() < 0.05:
         angle, distance = rng.uniform(0, 2 * math.pi), rng.uniform(0.7, 1.05)
         add_bright_star(frame, distance * math.cos(angle), distance * math.sin(angle), 10 ** rng.uniform(2.0, 2.8), rng)
@@ -68,7 +68,8 @@ def add_artefact(frame: Frame, galaxy: Galaxy, rng: np.random.Generator) -> None
         add_bright_star(frame, galaxy.centre_x, galaxy.centre_y, 10 ** rng.uniform(2.0, 2.9), rng)
     elif galaxy.artefact == "trail":
         # A satellite crosses while one filter is exposed: the trail has one band's colour.
-        _, across = frame.plane(*rng.uniform(-0.12, 0.12, 2), rng.uniform(0, math.pi), 1.0)
+        x, y = rng.uniform(-0.12, 0.12, 2)
+        _, across = frame.plane(x, y, rng.uniform(0, math.pi), 1.0)
         frame.add(rng.uniform(30, 120) * np.exp(-0.5 * (across / 0.008) ** 2), _STREAK_BANDS[rng.integers(3)])
     elif galaxy.artefact == "saturation":
         angle, distance = rng.uniform(0, 2 * math.pi), rng.uniform(0.6, 1.2)
