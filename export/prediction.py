@@ -28,7 +28,7 @@ class Predictor:
     """The signatures of one model with what is needed to feed and read them.
 
     Args:
-        signatures: functions by name, as of `ServedModel` or a loaded SavedModel.
+        function: gives the function of a signature's name, as `ServedModel.trace` does.
         questions: the decision tree, for the names of the answers.
         preprocessing: how pictures become its input.
         answer_fractions: mean vote fractions of the labelled training set, the baseline of every evaluation, or None.
@@ -37,22 +37,20 @@ class Predictor:
 
     def __init__(
         self,
-        signatures: Any,
+        function: Callable[[str], Any],
         questions: Questions,
         preprocessing: Preprocessing,
         answer_fractions: Sequence[float] | None = None,
         owner: Any = None,
     ) -> None:
-        self.signatures, self.questions, self.preprocessing = signatures, questions, preprocessing
+        self.function, self.questions, self.preprocessing = function, questions, preprocessing
         self.answer_fractions, self._owner = answer_fractions, owner
 
     @classmethod
     def from_model(cls, model: Any) -> Predictor:
         """Of a `GalaxyVAE` in this process."""
         served = ServedModel(model)
-        return cls(
-            served.signatures, model.questions, preprocessing_of(model), model.config.answer_fractions, served
-        )
+        return cls(served.trace, model.questions, preprocessing_of(model), model.config.answer_fractions, served)
 
     @classmethod
     def from_saved_model(cls, path: str | os.PathLike[str]) -> Predictor:
@@ -62,7 +60,7 @@ class Predictor:
         preprocessing = Preprocessing.from_json(path / "assets" / "preprocessing.json")
         card = read_json(path / "assets.extra" / "model_card.json")
         loaded = tf.saved_model.load(str(path))
-        return cls(loaded.signatures, questions, preprocessing, card["model"]["answer_fractions"], loaded)
+        return cls(loaded.signatures.__getitem__, questions, preprocessing, card["model"]["answer_fractions"], loaded)
 
     def predict(
         self,
@@ -82,7 +80,7 @@ class Predictor:
         Returns:
             The signature's outputs, [N, ...] float32 each.
         """
-        function, parts = self.signatures[signature], []
+        function, parts = self.function(signature), []
         for start in range(0, len(images), batch_size):
             batch = np.asarray(images[start : start + batch_size])
             scaled = batch.astype(np.float32) / 255.0 if batch.dtype == np.uint8 else batch.astype(np.float32)

@@ -54,7 +54,7 @@ def save(
         raise InputError("version", "must be new", str(target), f"Use version={next_version(base)} or leave it out.")
     with atomic_directory(target) as temporary:
         served = ServedModel(model)
-        tf.saved_model.save(served, str(temporary), signatures=served.signatures)
+        tf.saved_model.save(served, str(temporary), signatures=served.signatures())
         _write_assets(model, temporary, card or {})
     return target
 

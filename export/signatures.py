@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ from tfgalaxy.models.vote_likelihood import vote_fractions
 
 __all__ = ["ServedModel", "preprocessing_of"]
 
+SIGNATURES = ("classify_bytes", "classify", "embed", "embed_bytes", "reconstruct", "sample")
 # Draws per galaxy of the `sample` signature.
 SAMPLES = 20
 
@@ -72,14 +74,11 @@ def _fraction_samples(model: GalaxyVAE, images: tf.Tensor, seed: tf.Tensor) -> t
 class ServedModel(tf.Module):
     """The signatures of DESIGN.md over a fitted model, in this process or to be saved.
 
-    The model stays out of the module's attributes: Keras 3 would write every variable twice and TF Serving's loader
-    would find one copy empty. The bare variables are tracked instead.
+    The model stays out of the module's attributes: Keras 3 would write every variable twice and TF Serving's loader would
+    find one copy empty. The bare variables are tracked instead.
 
     Args:
         model: a built `GalaxyVAE`; its weights are shared, not copied.
-
-    Attributes:
-        signatures: concrete functions by name; each takes keyword tensors and returns a dictionary of float32 tensors.
     """
 
     def __init__(self, model: GalaxyVAE) -> None:
@@ -87,32 +86,41 @@ class ServedModel(tf.Module):
         self.variables_ = [
             variable if isinstance(variable, tf.Variable) else variable.value for variable in model.state_variables
         ]
-        self.signatures = _signatures(model)
+        functions = _functions(model)
+
+        def trace(name: str) -> Any:
+            function, inputs = functions[name]
+            return tf.function(function, input_signature=inputs).get_concrete_function()
+
+        # Traced at first use: a prediction needs one of them, an export all.
+        self.trace = functools.cache(trace)
+
+    def signatures(self) -> dict[str, Any]:
+        """All concrete functions by name; each takes keyword tensors and returns a dictionary of float32 tensors."""
+        by_bytes = self.trace("classify_bytes")
+        return {"serving_default": by_bytes, **{name: self.trace(name) for name in SIGNATURES}}
 
 
-def _signatures(model: GalaxyVAE) -> dict[str, Any]:
+def _functions(model: GalaxyVAE) -> dict[str, tuple[Any, list[tf.TensorSpec]]]:
+    """What is to be traced for each signature, with its inputs."""
     preprocessing = preprocessing_of(model)
     size, channels = preprocessing.image_size, preprocessing.channels
-    image = tf.TensorSpec([None, size, size, channels], tf.float32, name="image")
-    image_bytes = tf.TensorSpec([None], tf.string, name="image_bytes")
-    seed = tf.TensorSpec([None], tf.int32, name="seed")
+    image_spec = tf.TensorSpec([None, size, size, channels], tf.float32, name="image")
+    bytes_spec = tf.TensorSpec([None], tf.string, name="image_bytes")
+    seed_spec = tf.TensorSpec([None], tf.int32, name="seed")
 
-    def with_valid(outputs: dict[str, tf.Tensor], valid: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {**outputs, "valid": valid}
+    def of_image(method: Any) -> Any:
+        def signature(image: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {**method(image), "valid": tf.ones_like(image[:, 0, 0, 0])}
 
-    def classify(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return with_valid(model.classify(image), tf.ones_like(image[:, 0, 0, 0]))
+        return signature, [image_spec]
 
-    def classify_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        images, valid = _decode_rows(image_bytes, preprocessing)
-        return with_valid(model.classify(images), valid)
+    def of_bytes(method: Any) -> Any:
+        def signature(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+            images, valid = _decode_rows(image_bytes, preprocessing)
+            return {**method(images), "valid": valid}
 
-    def embed(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return with_valid(model.embed(image), tf.ones_like(image[:, 0, 0, 0]))
-
-    def embed_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        images, valid = _decode_rows(image_bytes, preprocessing)
-        return with_valid(model.embed(images), valid)
+        return signature, [bytes_spec]
 
     def reconstruct(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return model.reconstruct(image)
@@ -120,13 +128,6 @@ def _signatures(model: GalaxyVAE) -> dict[str, Any]:
     def sample(image: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"fraction_samples": _fraction_samples(model, image, seed)}
 
-    by_bytes = tf.function(classify_bytes, input_signature=[image_bytes]).get_concrete_function()
-    return {
-        "serving_default": by_bytes,
-        "classify_bytes": by_bytes,
-        "classify": tf.function(classify, input_signature=[image]).get_concrete_function(),
-        "embed": tf.function(embed, input_signature=[image]).get_concrete_function(),
-        "embed_bytes": tf.function(embed_bytes, input_signature=[image_bytes]).get_concrete_function(),
-        "reconstruct": tf.function(reconstruct, input_signature=[image]).get_concrete_function(),
-        "sample": tf.function(sample, input_signature=[image, seed]).get_concrete_function(),
-    }
+    functions = (of_bytes(model.classify), of_image(model.classify), of_image(model.embed), of_bytes(model.embed))
+    others = ((reconstruct, [image_spec]), (sample, [image_spec, seed_spec]))
+    return dict(zip(SIGNATURES, (*functions, *others), strict=True))

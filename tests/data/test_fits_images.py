@@ -1,4 +1,4 @@
-"""FITS cut-outs: the stretch by hand-worked numbers, orientation, bands, missing pixels, and files that hold no image."""
+"""FITS cut-outs: the stretch by hand-worked numbers, orientation, bands, missing pixels, and files without an image."""
 
 import gzip
 
@@ -99,7 +99,7 @@ def test_missing_pixels_become_sky(write):
     assert (result[27:30, 40:44] == 0).all()
     assert (result[40:, :, 2] == 0).all()
     assert result[57, 3, 1] == 0
-    np.testing.assert_array_equal(result[25, 20:38], expected[25, 20:38])
+    np.testing.assert_allclose(result[25, 20:38].astype(int), expected[25, 20:38], atol=1)
 
 
 def test_missing_edges_take_the_sky_of_the_rest(write):

@@ -57,7 +57,7 @@ def central(pixels, side):
 def test_central_square_is_averaged_by_area(shape, fraction, side):
     pixels = picture(*shape)
     weights = area_weights(side, 64)
-    expected = np.einsum("ij,jkc,lk->ilc", weights, central(pixels, side).astype(float), weights)
+    expected = np.einsum("ij,jkc,lk->ilc", weights, central(pixels, side).astype(float), weights, optimize=True)
     decoded = decode_bytes(tf.constant(encoded(pixels)), Preprocessing(crop_fraction=fraction)).numpy()
     assert decoded.dtype == np.uint8
     assert decoded.shape == (64, 64, 3)
@@ -147,7 +147,9 @@ def test_array_file_and_graph_agree(tmp_path):
     np.testing.assert_array_equal(read_image(path, settings), expected)
     np.testing.assert_array_equal(prepare_array(pixels, settings), expected)
     mapped = tf.map_fn(
-        lambda content: decode_bytes(content, settings), tf.constant([encoded(pixels)] * 2), fn_output_signature=tf.uint8
+        lambda content: decode_bytes(content, settings),
+        tf.constant([encoded(pixels)] * 2),
+        fn_output_signature=tf.uint8,
     )
     np.testing.assert_array_equal(mapped[1], expected)
 
@@ -157,7 +159,7 @@ def test_bytes_behind_the_end_of_a_jpeg_are_harmless(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(content + b"appended by a camera")
     expected = decode_bytes(tf.constant(content), Preprocessing()).numpy().astype(int)
-    assert np.abs(read_image(path, Preprocessing()) - expected).max() <= 1
+    assert np.abs(read_image(path, Preprocessing()) - expected).max() <= 2
 
 
 def png_claiming(width, height):

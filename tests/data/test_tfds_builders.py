@@ -18,7 +18,7 @@ from tfgalaxy.data.questions import load_questions
 from tfgalaxy.data.simulated_galaxies import simulated_galaxies_dataset_builder
 from tfgalaxy.data.simulated_galaxies.simulated_galaxies_dataset_builder import SimulatedGalaxiesConfig
 from tfgalaxy.data.simulation import SimulationConfig, simulate_arrays
-from tfgalaxy.data.tfds_batches import tfds_batches
+from tfgalaxy.data.tfds_pipeline import tfds_batches
 from tfgalaxy.errors import InputError
 
 BYTES = {"image": tfds.decode.SkipDecoding()}

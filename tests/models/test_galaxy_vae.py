@@ -45,7 +45,10 @@ def batch():
 
 
 def values(variables):
-    return [np.array(tf.convert_to_tensor(getattr(v, "value", v) if not isinstance(v, tf.Variable) else v)) for v in variables]
+    return [
+        np.array(tf.convert_to_tensor(getattr(v, "value", v) if not isinstance(v, tf.Variable) else v))
+        for v in variables
+    ]
 
 
 def groups(model):
@@ -65,9 +68,7 @@ def changed(model, data):
     model.fit(tf.data.Dataset.from_tensors(data), epochs=1, verbose=0)
     after = {name: values(group) for name, group in groups(model).items()}
     return {
-        name
-        for name in before
-        if any(not np.array_equal(a, b) for a, b in zip(before[name], after[name], strict=True))
+        name for name in before if any(not np.array_equal(a, b) for a, b in zip(before[name], after[name], strict=True))
     }
 
 

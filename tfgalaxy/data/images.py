@@ -14,7 +14,7 @@ from tfgalaxy.data.fits_images import FITS_SUFFIXES, read_fits
 from tfgalaxy.data.preprocessing import MAXIMUM_PIXELS, Preprocessing
 from tfgalaxy.errors import InputError
 
-__all__ = ["decode_bytes", "is_fits", "prepare_array", "read_image"]
+__all__ = ["decode_bytes", "decoder", "is_fits", "prepare_array", "read_image"]
 
 JPEG_START = b"\xff\xd8\xff"
 JPEG_END = b"\xff\xd9"
@@ -112,7 +112,9 @@ def decode_bytes(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
 
 
 @functools.cache
-def _decoder(preprocessing: Preprocessing) -> Any:
+def decoder(preprocessing: Preprocessing) -> Any:
+    """`decode_bytes` for these settings, traced once in a process: a function of a scalar string."""
+
     def decode(content: tf.Tensor) -> tf.Tensor:
         return decode_bytes(content, preprocessing)
 
@@ -147,7 +149,7 @@ def read_image(path: str | os.PathLike[str], preprocessing: Preprocessing) -> np
         raise InputError(str(path), "must be a JPEG, PNG or FITS image", content[:12], REMEDY)
     _refuse_absurd_size(path, content)
     try:
-        return _decoder(preprocessing)(tf.constant(content)).numpy()
+        return decoder(preprocessing)(tf.constant(content)).numpy()
     except tf.errors.InvalidArgumentError as error:
         value = "a truncated or damaged file"
         raise InputError(str(path), "must be a whole image", value, REMEDY) from error

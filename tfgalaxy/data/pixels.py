@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tfgalaxy.configuration import check
 from tfgalaxy.data.catalogue import Catalogue
 from tfgalaxy.data.exclusions import Exclusion
-from tfgalaxy.data.images import decode_bytes, is_fits, read_image
+from tfgalaxy.data.images import decoder, is_fits, read_image
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.errors import InputError
 from tfgalaxy.files import atomic_file
@@ -150,8 +150,10 @@ def _decode_plain(files: NDArray[np.object_], rows: NDArray[np.int64], preproces
     if not len(rows):
         return []
 
+    decode_bytes = decoder(preprocessing)
+
     def decode(row: tf.Tensor, file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return row, decode_bytes(tf.io.read_file(file), preprocessing)
+        return row, decode_bytes(tf.io.read_file(file))
 
     paths = tf.constant([str(file) for file in files[rows]])
     dataset = tf.data.Dataset.from_tensor_slices((rows, paths))
@@ -186,7 +188,8 @@ def _cached(
         return entry
     with atomic_file(array_file) as temporary:
         store, excluded = _decode(files, preprocessing, temporary, progress)
-        store.flush()
+        if isinstance(store, np.memmap):  # without a single image, NumPy gives a plain array
+            store.flush()
         # A picture that was exchanged between the two readings would be kept under the key of the old one.
         unchanged = _content_key(files, preprocessing) == key
         check(unchanged, "images", "must not change while they are read", "changed files", "Start again.")

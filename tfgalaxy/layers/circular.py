@@ -50,14 +50,19 @@ def turning_matrix(angle: tf.Tensor, angles: int, output_angles: int | None = No
     """
     output_angles = output_angles or angles
     highest = output_angles // 2
-    orders = np.arange(highest + 1, dtype=np.float32)
-    weights = np.where(orders == 0, 1.0, 2.0).astype(np.float32) / angles
+    orders = np.arange(highest + 1, dtype=np.float64)
+    weights = np.where(orders == 0, 1.0, 2.0) / angles
     weights[-1] = 1.0 / angles if output_angles == angles else 0.0
-    inputs, outputs = angle_steps(angles), angle_steps(output_angles)
+    inputs = orders[:, np.newaxis] * angle_steps(angles)  # [M + 1, A]
+    cosine, sine = weights[:, np.newaxis] * np.cos(inputs), weights[:, np.newaxis] * np.sin(inputs)
+    outputs = np.outer(angle_steps(output_angles), orders)
+    left = np.concatenate([np.cos(outputs), np.sin(outputs)], axis=1)  # [A', 2 (M + 1)]
     # cos(m (a - b - angle)) = cos(m a) cos(m (b + angle)) + sin(m a) sin(m (b + angle)): a product over the orders m.
-    left = np.concatenate([np.cos(np.outer(outputs, orders)), np.sin(np.outer(outputs, orders))], axis=1)  # [A', 2 M]
-    turned = orders[:, np.newaxis] * (inputs.astype(np.float32) + angle[:, tf.newaxis, tf.newaxis])  # [B, M, A]
-    right = tf.concat([weights[:, np.newaxis] * tf.cos(turned), weights[:, np.newaxis] * tf.sin(turned)], axis=1)
+    # In float32 the phase m * angle of a high order would be off by 1e-5.
+    phase = tf.cast(angle, tf.float64)[:, tf.newaxis, tf.newaxis] * orders[:, np.newaxis]
+    c, s = tf.cast(tf.cos(phase), tf.float32), tf.cast(tf.sin(phase), tf.float32)  # [B, M + 1, 1]
+    cosine, sine = tf.constant(cosine, tf.float32), tf.constant(sine, tf.float32)
+    right = tf.concat([c * cosine - s * sine, s * cosine + c * sine], axis=1)
     return tf.matmul(tf.constant(left, tf.float32), right)
 
 

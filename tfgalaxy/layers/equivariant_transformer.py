@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfgalaxy.configuration import check
 from tfgalaxy.layers.canonical_resampling import CanonicalResampling
 from tfgalaxy.layers.centroid_predictor import CentroidPredictor
 from tfgalaxy.layers.coordinates import invert_matrix
 from tfgalaxy.layers.pose import Pose
 from tfgalaxy.layers.pose_predictor import PosePredictor
 from tfgalaxy.layers.sampling import smooth, warp
-from tfgalaxy.layers.transformations import Transformation, get_transformation
+from tfgalaxy.layers.transformations import Parameter, Transformation, get_transformation
 
 __all__ = ["EquivariantTransformer"]
+
+
+def check_image_shape(shape: Sequence[int | None]) -> None:
+    """Raises `InputError` unless the shape is [batch, height, width, channels] with all but the batch known."""
+    known = len(shape) == 4 and None not in tuple(shape)[1:]
+    rule = "must be [batch, height, width, channels] with known sizes"
+    check(known, "input shape", rule, tuple(shape), "Resize the images to one size first.")
 
 
 @keras.saving.register_keras_serializable(package="tfgalaxy")
@@ -29,21 +38,21 @@ class EquivariantTransformer(keras.layers.Layer):
 
     Args:
         transformation: name of a registered transformation: "rotation", "rotation_scale", "translation", "scale".
-        return_pose: whether `call` also returns the `Pose`.
+        return_pose: whether `call` also returns the pose's mean and concentration.
         radii, angles, maximum_radius: of the polar view that the angle is read from.
         filters: channels of `PosePredictor`.
 
-    Input shape: images [B, H, W, C]. Output shape: [B, H, W, C]; with `return_pose`, a pair with a `Pose` of mean and
-    concentration [B, k] and matrix [B, 3, 3]. Geometry is float32; the view has the layer's compute dtype. Gradients
-    reach the image, and through the pose its predictor.
+    Input shape: images [B, H, W, C]. Output shape: [B, H, W, C]; with `return_pose`, that and the pose's mean and
+    concentration, [B, k] each. Geometry is float32; the view has the layer's compute dtype. Gradients reach the image,
+    and through the pose its predictor.
 
     Raises:
         InputError: an unknown transformation, or an argument out of range.
 
     Example:
         >>> layer = EquivariantTransformer("rotation", return_pose=True)
-        >>> view, pose = layer(tf.random.uniform([2, 64, 64, 3]))
-        >>> view.shape, pose.mean.shape
+        >>> view, mean, concentration = layer(tf.random.uniform([2, 64, 64, 3]))
+        >>> view.shape, mean.shape
         (TensorShape([2, 64, 64, 3]), TensorShape([2, 1]))
 
     Reference: Tai, Bailis, Valiant 2019 (arXiv 1901.11399), section 3.
@@ -72,11 +81,17 @@ class EquivariantTransformer(keras.layers.Layer):
             self.angle = PosePredictor(filters, dtype="float32", name="angle")
 
     @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The pose's parameters, with units and ranges."""
+        return self.transformation.parameters
+
+    @property
     def periodic(self) -> tuple[bool, ...]:
         """For each parameter of the pose, whether it is an angle."""
         return self.transformation.periodic
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        check_image_shape(input_shape)
         shape = (None, *input_shape[1:])
         if self.centroid is not None:
             self.centroid.build(shape)
@@ -117,15 +132,15 @@ class EquivariantTransformer(keras.layers.Layer):
     def call(self, images: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, Pose]:
         pose = self.pose(images)
         view = tf.cast(warp(images, pose.matrix), self.compute_dtype)
-        return (view, pose) if self.return_pose else view
+        return (view, pose.mean, pose.concentration) if self.return_pose else view
 
     def inverse(self, view: tf.Tensor, pose: Pose) -> tf.Tensor:
         """Puts a pose back on a canonical view: phi(x) = phi*(T_theta^-1 x), [B, H, W, C] to [B, H, W, C]."""
         return warp(view, invert_matrix(pose.matrix))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
-        shape, size = tuple(input_shape), self.transformation.size
-        return (shape, Pose((shape[0], size), (shape[0], size), (shape[0], 3, 3))) if self.return_pose else shape
+        shape, pose = tuple(input_shape), (input_shape[0], self.transformation.size)
+        return (shape, pose, pose) if self.return_pose else shape
 
     def get_config(self) -> dict[str, Any]:
         own = {

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfgalaxy.configuration import check
 from tfgalaxy.layers.circular import turn
 from tfgalaxy.layers.coordinates import apply_matrix, image_points, invert_matrix, polar_points
-from tfgalaxy.layers.equivariant_transformer import EquivariantTransformer
+from tfgalaxy.layers.equivariant_transformer import EquivariantTransformer, check_image_shape
 from tfgalaxy.layers.polar_sampling import polar_sample
 from tfgalaxy.layers.pose import Pose
 from tfgalaxy.layers.sampling import (
@@ -22,6 +22,7 @@ from tfgalaxy.layers.sampling import (
     polar_sampling_matrix,
     warp,
 )
+from tfgalaxy.layers.transformations import Parameter
 
 __all__ = ["EquivariantTransformerSequence"]
 
@@ -37,9 +38,11 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         transformations: names, in order, as in `["translation", "rotation_scale"]`; none leaves images as they are.
         return_pose: whether `call` also returns the `Pose`.
         radii, angles, maximum_radius, filters: as for `EquivariantTransformer`.
+        oversampling: `canonical_polar` samples so many times the angles it returns, and low-passes. The outer rings of
+            an image hold more detail than the angles returned, and what is sampled too coarsely does not turn with it.
 
-    Input shape: images [B, H, W, C]. Output shape: [B, H, W, C]; with `return_pose`, a pair with a `Pose` of mean and
-    concentration [B, P], the parameters of all steps in order, and matrix [B, 3, 3].
+    Input shape: images [B, H, W, C]. Output shape: [B, H, W, C]; with `return_pose`, that and the pose's mean and
+    concentration, [B, P] each, the parameters of all steps in order.
 
     Raises:
         InputError: an unknown transformation, or an argument out of range.
@@ -55,17 +58,25 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         angles: int = 64,
         maximum_radius: float = 1.0,
         filters: int = 12,
+        oversampling: int = 2,
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
+        check(oversampling >= 1, "oversampling", "must be at least 1", oversampling, "Use 2.")
         names = not isinstance(transformations, str) and all(isinstance(name, str) for name in transformations)
         check(names, "transformations", "must be a list of names", transformations, 'Use, say, ["rotation"].')
         self.transformations, self.return_pose = tuple(transformations), return_pose
         self.radii, self.angles, self.maximum_radius, self.filters = radii, angles, maximum_radius, filters
+        self.oversampling = oversampling
         self.steps = [
             EquivariantTransformer(name, False, radii, angles, maximum_radius, filters, name=f"{name}_{index}")
             for index, name in enumerate(self.transformations)
         ]
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The pose's parameters with units and ranges, step by step."""
+        return tuple(parameter for step in self.steps for parameter in step.parameters)
 
     @property
     def periodic(self) -> tuple[bool, ...]:
@@ -78,6 +89,7 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         return all(step.transformation.turns for step in self.steps)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        check_image_shape(input_shape)
         self._image_shape = tuple(input_shape[1:3])
         for step in self.steps:
             step.build((None, *input_shape[1:]))
@@ -92,13 +104,12 @@ class EquivariantTransformerSequence(keras.layers.Layer):
             initial_matrix: [B, 3, 3], from points of the views to points of the images, as of a pose augmentation. It is
                 no part of the pose.
         """
-        return self._poses(images, initial_matrix, self.steps)
-
-    def _poses(self, images: tf.Tensor, initial: tf.Tensor | None, steps: list[EquivariantTransformer]) -> Pose:
+        if not self.built:
+            self.build(images.shape)
         batch = tf.shape(images)[0]
-        matrix, so_far = tf.eye(3, batch_shape=[batch]), initial
+        matrix, so_far = tf.eye(3, batch_shape=[batch]), initial_matrix
         means, concentrations = [tf.zeros([batch, 0])], [tf.zeros([batch, 0])]
-        for step in steps:
+        for step in self.steps:
             pose = step.pose(images, so_far)
             means.append(pose.mean)
             concentrations.append(pose.concentration)
@@ -110,7 +121,7 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         pose = self.pose(images, initial_matrix)
         matrix = pose.matrix if initial_matrix is None else tf.matmul(initial_matrix, pose.matrix)
         view = tf.cast(warp(images, matrix), self.compute_dtype)
-        return (view, pose) if self.return_pose else view
+        return (view, pose.mean, pose.concentration) if self.return_pose else view
 
     def inverse(self, view: tf.Tensor, pose: Pose) -> tf.Tensor:
         """Puts a pose back on a canonical view, [B, H, W, C] to [B, H, W, C]."""
@@ -126,9 +137,9 @@ class EquivariantTransformerSequence(keras.layers.Layer):
     ) -> tuple[tf.Tensor, Pose]:
         """The polar view [B, R, A, C] of the canonical view, float32, and the pose.
 
-        Where only turns are taken off, the polar view of the image is turned by trigonometric interpolation, which does
-        not smooth; without an initial matrix that view is one sparse product. Else the grid is composed with all matrices
-        and sampled once.
+        The view is sampled at `oversampling` times the angles and turned and low-passed by its Fourier series. Where only
+        turns are taken off, the view sampled is that of the image itself, without an initial matrix by one sparse
+        product. Else the grid is composed with all matrices and a pixel is still interpolated once.
 
         Args:
             images: [B, H, W, C].
@@ -136,19 +147,20 @@ class EquivariantTransformerSequence(keras.layers.Layer):
             initial_matrix: as for `pose`.
         """
         pose = self.pose(images, initial_matrix)
-        points = polar_points(radii, angles, maximum_radius).reshape(-1, 2)
-        images = tf.cast(images, tf.float32)
-        matrix = initial_matrix
-        if not self.turns:
-            matrix = pose.matrix if initial_matrix is None else tf.matmul(initial_matrix, pose.matrix)
-        if matrix is None:
-            view = apply_sparse(polar_sampling_matrix(*images.shape[1:3], radii, angles, maximum_radius), images)
+        matrix, angle = initial_matrix, tf.zeros([tf.shape(images)[0]])
+        if self.turns:
+            angle = tf.reduce_sum(pose.mean, axis=-1)
         else:
-            view = bilinear_sample(images, apply_matrix(matrix, points.astype(np.float32)))
-        view = tf.reshape(view, [-1, radii, angles, images.shape[-1]])
-        if self.turns and self.steps:
-            view = turn(view, -tf.reduce_sum(pose.mean, axis=-1))
-        return view, pose
+            matrix = pose.matrix if matrix is None else tf.matmul(matrix, pose.matrix)
+        images = tf.cast(images, tf.float32)
+        sampled = (radii, angles * self.oversampling, maximum_radius)
+        if matrix is None:
+            view = apply_sparse(polar_sampling_matrix(*images.shape[1:3], *sampled), images)
+        else:
+            points = polar_points(*sampled).reshape(-1, 2).astype(np.float32)
+            view = bilinear_sample(images, apply_matrix(matrix, points))
+        view = tf.reshape(view, [-1, *sampled[:2], images.shape[-1]])
+        return turn(view, -angle, angles), pose
 
     def image_from_canonical_polar(
         self, polar: tf.Tensor, maximum_radius: float = 1.0, pose: Pose | None = None
@@ -173,8 +185,8 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         return tf.reshape(image, [-1, height, width, polar.shape[-1]])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...], *_: Any, **__: Any) -> Any:
-        shape, size = tuple(input_shape), len(self.periodic)
-        return (shape, Pose((shape[0], size), (shape[0], size), (shape[0], 3, 3))) if self.return_pose else shape
+        shape, pose = tuple(input_shape), (input_shape[0], len(self.parameters))
+        return (shape, pose, pose) if self.return_pose else shape
 
     def get_config(self) -> dict[str, Any]:
         own = {
@@ -184,6 +196,7 @@ class EquivariantTransformerSequence(keras.layers.Layer):
             "angles": self.angles,
             "maximum_radius": self.maximum_radius,
             "filters": self.filters,
+            "oversampling": self.oversampling,
         }
         return {**super().get_config(), **own}
 

@@ -187,29 +187,31 @@ def bilinear_sample(images: tf.Tensor, points: tf.Tensor, fill: Fill = "nearest"
 def sample_at_indices(grids: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
     """Bilinear values of [B, H, W, C] at fractional row and column indices [B, N]; the edges are continued."""
     height, width, channels = grids.shape[1:]
-    y, y_share = _split(rows, height)
-    x, x_share = _split(columns, width)
+    top, bottom, y_share = _split(rows, height)
+    left, right, x_share = _split(columns, width)
     flat = tf.reshape(tf.cast(grids, tf.float32), [-1, channels])  # [B * H * W, C]
     first = tf.range(tf.shape(grids)[0])[:, tf.newaxis] * (height * width)
-    corner = first + y * width + x
-    top = _mix(tf.gather(flat, corner), tf.gather(flat, corner + 1), x_share)
-    bottom = _mix(tf.gather(flat, corner + width), tf.gather(flat, corner + width + 1), x_share)
-    return tf.cast(_mix(top, bottom, y_share), grids.dtype)
+    lines = []
+    for row in (first + top * width, first + bottom * width):
+        lines.append(_between(tf.gather(flat, row + left), tf.gather(flat, row + right), x_share))
+    return tf.cast(_between(*lines, y_share), grids.dtype)
 
 
-def _mix(first: tf.Tensor, second: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    # Not first + share * (second - first), which is not exactly `second` at a share of 1.
-    return (1.0 - share) * first + share * second
+def _between(first: tf.Tensor, second: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    return first + share * (second - first)
 
 
-def _split(positions: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Lower neighbour [B, N], at most size - 2, and weight [B, N, 1] of the upper one, which carries the gradient."""
-    rounded = tf.stop_gradient(tf.round(positions))
-    whole = tf.abs(positions - rounded) < SNAP
-    positions = tf.where(whole, rounded + (positions - tf.stop_gradient(positions)), positions)
+def _split(positions: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Lower and upper neighbour [B, N], and weight [B, N, 1] of the upper one, which carries the gradient.
+
+    The weight is below 1, and 0 at whole positions, where values are thus exactly the pixel's.
+    """
     positions = tf.clip_by_value(positions, 0.0, float(size - 1))
-    lower = tf.minimum(tf.floor(tf.stop_gradient(positions)), float(size - 2))
-    return tf.cast(lower, tf.int32), (positions - lower)[..., tf.newaxis]
+    lower = tf.floor(tf.stop_gradient(positions) + SNAP)
+    share = positions - lower
+    share -= tf.stop_gradient(tf.where(share < SNAP, share, 0.0))
+    index = tf.cast(lower, tf.int32)
+    return index, tf.minimum(index + 1, size - 1), share[..., tf.newaxis]
 
 
 def warp(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:

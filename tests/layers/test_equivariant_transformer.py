@@ -1,0 +1,218 @@
+"""Equivariant Transformers: self-consistency against a control, canonical views, warps back, gradients.
+
+The images are sums of blobs known at every point, so that errors are the layers' and not those of a resampled test image.
+"""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from smooth_images import angle_error, draw, random_blobs, similarity, wrapped
+
+from tfgalaxy.errors import InputError
+from tfgalaxy.layers import (
+    CanonicalResampling,
+    EquivariantTransformer,
+    EquivariantTransformerSequence,
+    apply_sparse,
+    polar_points,
+    sparse_sampling_matrix,
+    turn,
+)
+
+BLOBS = random_blobs(48)
+GENERATOR = np.random.default_rng(7)
+ANGLE = GENERATOR.uniform(-np.pi, np.pi, 48)
+LOG_SCALE = GENERATOR.uniform(-0.2, 0.2, 48)
+SHIFT = GENERATOR.uniform(-0.1, 0.1, (48, 2))
+
+
+def polar_view(images, radii=32, angles=64):
+    view = apply_sparse(sparse_sampling_matrix(polar_points(radii, angles), 64, 64), tf.constant(images))
+    return tf.reshape(view, [-1, radii, angles, 3])
+
+
+def test_untrained_rotation_is_self_consistent():
+    layer = EquivariantTransformer("rotation")
+    error = angle_error(lambda images: layer.pose(images).mean.numpy()[:, 0])
+    # Measured: 0.002 mean, 0.001 median. A grid's step is 0.1.
+    assert error.mean() < 0.01
+    assert np.median(error) < 0.005
+
+
+def test_a_constant_angle_is_not_self_consistent():
+    error = angle_error(lambda images: np.zeros(len(images)))
+    assert 1.2 < error.mean() < 1.9
+
+
+def test_translation_is_self_consistent_in_pixels():
+    layer = EquivariantTransformer("translation")
+    moved = layer.pose(draw(BLOBS, shift=SHIFT)).mean - layer.pose(draw(BLOBS)).mean
+    error = 32 * np.linalg.norm(moved - SHIFT, axis=-1)
+    assert error.mean() < 0.1
+    assert 32 * np.linalg.norm(SHIFT, axis=-1).mean() > 2  # a constant predictor's
+
+
+def test_translation_turns_with_the_image():
+    layer = EquivariantTransformer("translation")
+    turned = layer.pose(draw(BLOBS, linear=similarity(ANGLE))).mean
+    expected = np.einsum("bij,bj->bi", similarity(ANGLE), layer.pose(draw(BLOBS)).mean)
+    assert 32 * np.linalg.norm(turned - expected, axis=-1).mean() < 0.1
+
+
+@pytest.mark.parametrize("name", ["scale", "rotation_scale"])
+def test_scale_is_self_consistent(name):
+    layer = EquivariantTransformer(name)
+    linear = similarity(ANGLE, LOG_SCALE)
+    change = layer.pose(draw(BLOBS, linear=linear)).mean[:, -1] - layer.pose(draw(BLOBS)).mean[:, -1]
+    error = np.abs(change - LOG_SCALE)
+    assert error.mean() < 0.02
+    assert np.abs(LOG_SCALE).mean() > 0.08  # a constant predictor's
+
+
+def test_angle_of_rotation_scale_is_self_consistent():
+    layer = EquivariantTransformer("rotation_scale")
+    linear = similarity(ANGLE, LOG_SCALE)
+    change = layer.pose(draw(BLOBS, linear=linear)).mean[:, 0] - layer.pose(draw(BLOBS)).mean[:, 0]
+    assert np.abs(wrapped(change - ANGLE)).mean() < 0.03
+
+
+def test_sequence_of_translation_and_rotation_scale_is_self_consistent():
+    layer = EquivariantTransformerSequence(["translation", "rotation_scale"])
+    linear = similarity(ANGLE, LOG_SCALE)
+    first, second = layer.pose(draw(BLOBS)), layer.pose(draw(BLOBS, linear=linear, shift=SHIFT))
+    error = np.abs(wrapped(second.mean[:, 2] - first.mean[:, 2] - ANGLE))
+    # About its centroid of light an image has little left that distinguishes one side from the other, so that one image
+    # in 50 may jump.
+    assert error.mean() < 0.1
+    assert np.median(error) < 0.03
+    transformation = np.tile(np.eye(3), (48, 1, 1))
+    transformation[:, :2, :2], transformation[:, :2, 2] = linear, SHIFT
+    # The composed matrix of the transformed image is T times that of the image.
+    expected = transformation @ first.matrix.numpy()
+    assert np.median(np.abs(second.matrix - expected)) < 0.01
+
+
+def test_canonical_views_of_transformed_copies_agree():
+    layer = EquivariantTransformerSequence(["translation", "rotation_scale"])
+    first = layer(draw(BLOBS)).numpy()[:, 16:48, 16:48]
+    second = layer(draw(BLOBS, linear=similarity(ANGLE, LOG_SCALE), shift=SHIFT)).numpy()[:, 16:48, 16:48]
+    unaligned = np.abs(first - np.roll(first, 1, axis=0)).mean()
+    assert np.abs(first - second).mean() < 0.15 * unaligned
+
+
+@pytest.mark.parametrize("names", [["rotation"], ["translation", "rotation"], ["translation", "rotation_scale"]])
+def test_initial_matrix_gives_the_pose_of_the_view(names):
+    """Predicted through a pose augmentation's matrix, the pose is that of the augmented image itself."""
+    layer = EquivariantTransformerSequence(names)
+    linear = similarity(ANGLE, LOG_SCALE)
+    view = draw(BLOBS, linear=linear, shift=SHIFT)  # view(x) = image(T^-1 x)
+    inverse = np.tile(np.eye(3), (48, 1, 1))
+    inverse[:, :2, :2] = np.linalg.inv(linear)
+    inverse[:, :2, 2] = -np.einsum("bij,bj->bi", inverse[:, :2, :2], SHIFT)
+    direct = layer.canonical_polar(tf.constant(view), 32, 64)
+    through = layer.canonical_polar(tf.constant(draw(BLOBS)), 32, 64, initial_matrix=tf.constant(inverse, tf.float32))
+    error = wrapped(direct[1].mean.numpy() - through[1].mean.numpy())
+    assert np.abs(error).mean() < 0.03
+    assert np.abs(direct[0] - through[0])[:, :16].mean() < 0.02
+
+
+def test_canonical_polar_of_rotation_is_the_turned_polar_view():
+    layer = EquivariantTransformerSequence(["rotation"], oversampling=1)
+    view, pose = layer.canonical_polar(tf.constant(draw(BLOBS)), 32, 64)
+    np.testing.assert_allclose(view, turn(polar_view(draw(BLOBS)), -pose.mean[:, 0]), atol=1e-5)
+    plain, _ = EquivariantTransformerSequence([], oversampling=1).canonical_polar(tf.constant(draw(BLOBS)), 32, 64)
+    np.testing.assert_allclose(plain, polar_view(draw(BLOBS)), atol=1e-5)
+
+
+@pytest.mark.parametrize("names", [[], ["rotation"], ["translation", "rotation"], ["translation", "rotation_scale"]])
+def test_image_from_canonical_polar_puts_the_pose_back(names):
+    layer = EquivariantTransformerSequence(names)
+    images = draw(BLOBS, linear=similarity(ANGLE), shift=SHIFT / 4)
+    polar, pose = layer.canonical_polar(tf.constant(images), 48, 128, maximum_radius=1.2)
+    back = layer.image_from_canonical_polar(polar, 1.2, pose)
+    middle = np.abs(back - images)[:, 12:52, 12:52]
+    assert middle.mean() < 0.01
+    # The control: without the pose it is another image.
+    if names:
+        canonical = layer.image_from_canonical_polar(polar, 1.2)
+        assert np.abs(canonical - images)[:, 12:52, 12:52].mean() > 4 * middle.mean()
+
+
+@pytest.mark.parametrize("name", ["rotation", "translation", "rotation_scale"])
+def test_inverse_puts_the_pose_back(name):
+    layer = EquivariantTransformer(name)
+    images = draw(BLOBS)
+    back = layer.inverse(layer(images), layer.pose(images)).numpy()
+    assert np.abs(back - images)[:, 12:52, 12:52].mean() < 0.01
+
+
+@pytest.mark.parametrize("names", [["rotation"], ["translation", "rotation_scale"]])
+def test_gradients_reach_images_and_all_weights(names):
+    layer = EquivariantTransformerSequence(names)
+    images = tf.constant(draw(BLOBS)[:4])
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        polar, pose = layer.canonical_polar(images, 16, 32)
+        total = tf.reduce_sum(tf.square(layer.image_from_canonical_polar(tf.sin(3 * polar), 1.0, pose)))
+        weights = layer.trainable_variables
+    variables = [getattr(weight, "value", weight) if keras.__version__ >= "3" else weight for weight in weights]
+    for gradient in tape.gradient(total, [images, *variables]):
+        assert np.isfinite(gradient).all()
+        assert np.abs(gradient).max() > 0
+
+
+def test_pose_reports_mean_and_concentration_with_units():
+    layer = EquivariantTransformerSequence(["translation", "rotation_scale"], return_pose=True)
+    view, mean, concentration = layer(draw(BLOBS))
+    assert view.shape == (48, 64, 64, 3)
+    assert mean.shape == concentration.shape == (48, 4)
+    assert np.all(concentration.numpy() > 0)
+    assert layer.periodic == (False, False, True, False)
+    assert [parameter.unit for parameter in layer.parameters][2] == "radians"
+
+
+def test_resampling_with_matrices_is_that_of_the_moved_image():
+    layer = CanonicalResampling(16, 32, 0.6)
+    matrices = np.tile(np.eye(3), (48, 1, 1)).astype(np.float32)
+    matrices[:, :2, :2] = similarity(-ANGLE)
+    through = layer(draw(BLOBS), matrices)
+    np.testing.assert_allclose(through, layer(draw(BLOBS, linear=similarity(ANGLE))), atol=0.06)
+    np.testing.assert_allclose(layer(draw(BLOBS), tf.eye(3, batch_shape=[48])), layer(draw(BLOBS)), atol=1e-4)
+
+
+def test_log_polar_view_moves_along_the_radius_with_scale():
+    layer = CanonicalResampling(40, 32, 1.0, minimum_radius=0.1, spacing="log-polar")
+    step = np.log(10.0) / 40
+    grown = layer(draw(BLOBS, linear=similarity(np.zeros(48), 2 * step))).numpy()
+    np.testing.assert_allclose(grown[:, 2:30], layer(draw(BLOBS)).numpy()[:, :28], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: EquivariantTransformer("twist"), "transformation must be one of"),
+        (lambda: EquivariantTransformerSequence("rotation"), "transformations must be a list of names"),
+        (lambda: EquivariantTransformerSequence(["twist"]), "transformation must be one of"),
+        (lambda: EquivariantTransformerSequence([], oversampling=0), "oversampling must be at least 1, not 0"),
+        (lambda: CanonicalResampling(angles=5), "angles must be even and positive, not 5"),
+        (lambda: CanonicalResampling(radii=0), "radii must be at least 1, not 0"),
+        (lambda: CanonicalResampling(maximum_radius=0.0), "maximum_radius must be positive, not 0"),
+        (lambda: CanonicalResampling(spacing="square"), "spacing must be polar or log-polar, not 'square'"),
+        (
+            lambda: CanonicalResampling(spacing="log-polar", minimum_radius=2.0),
+            r"minimum_radius must lie between 0 and maximum_radius \(1.0\), not 2.0",
+        ),
+        (
+            lambda: EquivariantTransformer("rotation").build((None, None, 64, 3)),
+            r"input shape must be \[batch, height, width, channels\] with known sizes",
+        ),
+        (
+            lambda: EquivariantTransformerSequence([]).image_from_canonical_polar(tf.zeros([1, 4, 8, 1])),
+            "the layer must be built, not False",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(make, words):
+    with pytest.raises(InputError, match=words):
+        make()

@@ -1,0 +1,155 @@
+"""Runs: what they write, that they resume exactly, and what they refuse."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_run import make_catalogue, small_config
+
+from tfgalaxy.errors import InputError
+from tfgalaxy.training.run import train
+from tfgalaxy.training.run_directory import RunDirectory
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory):
+    return make_catalogue(tmp_path_factory.mktemp("data"))
+
+
+def weights(run):
+    return [np.array(tf.convert_to_tensor(weight)) for weight in run.load_model().state_variables]
+
+
+def assert_same(first, second):
+    for ours, theirs in zip(weights(first), weights(second), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("regime", ["supervised", "alternating", "two-step"])
+def test_each_regime_writes_a_whole_run(catalogue, tmp_path, regime):
+    run = train(small_config(regime), catalogue, tmp_path / "run", quiet=True)
+    assert run.finished
+    assert not run.checkpoint_file.exists()
+    names = {path.name for path in run.path.iterdir()}
+    assert names == {"run.json", "split.csv", "excluded.csv", "history.csv", "tensorboard", "model.keras"}
+    rows = list(csv.DictReader(run.history_file.open()))
+    phases = {"supervised": ["supervised"] * 3, "alternating": ["unlabelled"] + ["alternating"] * 3}
+    assert [row["phase"] for row in rows] == phases.get(regime, ["unlabelled"] + ["fine-tuning"] * 3)
+    assert all(np.isfinite(float(row["val_log_likelihood"])) for row in rows)
+    assert run.config == small_config(regime)
+    assert json.loads(run.run_file.read_text())["versions"]["tensorflow"] == tf.__version__
+
+
+def test_the_split_is_the_same_in_every_regime_and_nested(catalogue, tmp_path):
+    parts = {}
+    for regime, labels in (("supervised", 6), ("two-step", 12)):
+        config = small_config(regime, epochs=1)
+        config = config.replace(data=config.data.replace(labels=labels))
+        run = train(config, catalogue, tmp_path / regime, quiet=True)
+        for row in run.read_split():
+            parts.setdefault((regime, row["part"]), set()).add(row["id"])
+    few, more = parts["supervised", "train"], parts["two-step", "train"]
+    assert len(few) == 6
+    assert few < more
+    assert len(more) == 12
+    assert parts["supervised", "test"] == parts["two-step", "test"]
+    assert not parts["two-step", "unlabelled"] & (parts["two-step", "test"] | parts["two-step", "validation"] | more)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("regime", ["supervised", "alternating"])
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path, regime):
+    """SIGKILL once after the first checkpoint; the outcome equals the undisturbed run's to the last bit."""
+    galaxies = make_catalogue(tmp_path)
+    config_file = tmp_path / "config.json"
+    small_config(regime, epochs=4, steps_per_epoch=6).to_json(config_file)
+    command = [sys.executable, "-m", "tfgalaxy.cli", "train", "--quiet", "--config", str(config_file)]
+    command += ["--catalogue", str(tmp_path / "galaxies/catalogue.csv"), "--images", str(tmp_path / "galaxies")]
+    assert len(galaxies) == 40
+    subprocess.run([*command, "--output", str(tmp_path / "whole")], check=True, capture_output=True)
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(
+        [*command, "--output", str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    while not (killed / "checkpoint.npz").exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    time.sleep(0.05)  # into the next epoch
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (killed / "model.keras").exists()
+    subprocess.run([*command, "--output", str(killed), "--resume"], check=True, capture_output=True)
+    assert_same(RunDirectory(tmp_path / "whole"), RunDirectory(killed))
+    histories = [Path(tmp_path / name / "history.csv").read_text().splitlines() for name in ("whole", "killed")]
+    drop_seconds = [[line.split(",")[:2] + line.split(",")[3:] for line in lines] for lines in histories]
+    assert drop_seconds[0] == drop_seconds[1]
+    assert not list(killed.glob(".partial-*-model.keras"))
+
+
+def test_early_stopping_keeps_the_best_epoch(catalogue, tmp_path):
+    run = train(
+        small_config("supervised", epochs=8, patience=1, classifier_learning_rate=0.3),
+        catalogue,
+        tmp_path / "r",
+        quiet=True,
+    )
+    rows = list(csv.DictReader(run.history_file.open()))
+    scores = [float(row["val_log_likelihood"]) for row in rows]
+    if len(rows) < 8:
+        assert int(np.argmax(scores)) == len(rows) - 2
+
+
+def test_a_finished_run_is_left_alone(catalogue, tmp_path):
+    config = small_config("supervised", epochs=1)
+    run = train(config, catalogue, tmp_path / "run", quiet=True)
+    stamp = run.model_file.stat().st_mtime_ns
+    train(config, catalogue, tmp_path / "run", resume=True, quiet=True)
+    assert run.model_file.stat().st_mtime_ns == stamp
+    with pytest.raises(InputError, match="output must not exist yet, or be empty"):
+        train(config, catalogue, tmp_path / "run", quiet=True)
+    with pytest.raises(InputError, match="config must be the one in"):
+        train(small_config("supervised", epochs=2), catalogue, tmp_path / "run", resume=True, quiet=True)
+
+
+def test_a_run_of_the_other_stack_is_refused(catalogue, tmp_path):
+    run = train(small_config("supervised", epochs=1), catalogue, tmp_path / "run", quiet=True)
+    record = json.loads(run.run_file.read_text())
+    record["stack"] = "another"
+    run.run_file.write_text(json.dumps(record))
+    with pytest.raises(InputError, match="RUN must have been made with the (classic|current) stack"):
+        run.load_model()
+
+
+def test_what_is_no_run(tmp_path):
+    with pytest.raises(InputError, match=r"RUN must be the directory of a run \(with run.json\)"):
+        RunDirectory(tmp_path).read()
+
+
+def test_too_many_labels(catalogue, tmp_path):
+    config = small_config("supervised")
+    config = config.replace(data=config.data.replace(labels=4000))
+    with pytest.raises(InputError, match="labels must be between 1 and the number of labelled galaxies"):
+        train(config, catalogue, tmp_path / "run", quiet=True)
+
+
+def test_broken_images_are_listed(tmp_path):
+    galaxies = make_catalogue(tmp_path)
+    Path(galaxies.files[0]).write_bytes(b"")
+    Path(galaxies.files[1]).write_bytes(Path(galaxies.files[2]).read_bytes()[:400])
+    run = train(small_config("two-step", epochs=1), galaxies, tmp_path / "run", quiet=True)
+    rows = list(csv.DictReader(run.excluded_file.open()))
+    split = {row["id"] for row in run.read_split() if row["part"] != "test"}
+    for name in galaxies.ids[:2]:
+        part_of_test = name in {row["id"] for row in run.read_split() if row["part"] == "test"}
+        assert part_of_test or name in {row["id"] for row in rows} or name not in split
+    reasons = " ".join(row["reason"] for row in rows)
+    assert "must be" in reasons or not rows
