@@ -74,8 +74,8 @@ def _fraction_samples(model: GalaxyVAE, images: tf.Tensor, seed: tf.Tensor) -> t
 class ServedModel(tf.Module):
     """The signatures of DESIGN.md over a fitted model, in this process or to be saved.
 
-    The model stays out of the module's attributes: Keras 3 would write every variable twice and TF Serving's loader would
-    find one copy empty. The bare variables are tracked instead.
+    The model stays out of the module's attributes: Keras 3 would write every variable twice and TF Serving's loader
+    would find one copy empty. The bare variables are tracked instead.
 
     Args:
         model: a built `GalaxyVAE`; its weights are shared, not copied.

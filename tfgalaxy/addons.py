@@ -50,7 +50,8 @@ def transform(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
     flat = _pixel_transforms(tf.cast(matrices, tf.float32), images.shape[1], images.shape[2])
     module = _module()
     if module is not None:
-        return module.transform(images, flat, interpolation="bilinear", fill_mode="nearest")
+        views = module.transform(images, flat, interpolation="bilinear", fill_mode="nearest")
+        return tf.ensure_shape(views, images.shape)  # which it forgets, and a dense layer behind it needs
     height, width = images.shape[1], images.shape[2]
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,

@@ -17,6 +17,7 @@ from tfgalaxy.data.image_index import find_images
 from tfgalaxy.data.simulation import simulate
 from tfgalaxy.errors import InputError
 from tfgalaxy.evaluation.assessment import Assessment, assess, unseen
+from tfgalaxy.evaluation.evaluate import Evaluation
 from tfgalaxy.evaluation.figures import compare_evaluations, learning_curves, save_figure
 from tfgalaxy.evaluation.gallery import gallery
 from tfgalaxy.export.prediction import Predictor, open_predictor, predict_files
@@ -87,7 +88,7 @@ def _figures(folder: Path, run: RunDirectory, assessments: dict[str, Assessment]
     """Learning curves, the comparison of regimes, and a few galaxies with what the model makes of them."""
     made = {name: folder / f"{name}.png" for name in ("learning_curves", "comparison", "gallery")}
     history = pd.read_csv(run.history_file)
-    quantities = ["loss", "log_likelihood", "val_log_likelihood", "val_accuracy", "elbo", "val_elbo"]
+    quantities = ["loss", "log_likelihood", "accuracy", "elbo"]
     shown = [name for name in quantities if name in history.columns]
     save_figure(learning_curves(history, quantities=shown), made["learning_curves"])
     evaluations = {regime: item.evaluation for regime, item in assessments.items()}
@@ -122,13 +123,19 @@ def _print_summary(assessments: dict[str, Assessment], made: dict[str, Any]) -> 
     metrics = ("rmse", "accuracy", "log_likelihood")
     for name in ("", *metrics):
         table.add_column(name, justify="right" if name else "left")
-    rows = {"class means": assessments["alternating"].baseline}
-    rows.update({regime: item.evaluation for regime, item in assessments.items()})
-    for name, evaluation in rows.items():
-        scores = [evaluation.score(metric, FIRST_QUESTION) for metric in metrics]
-        cells = [f"{s.value:.3f} ({s.interval[0]:.3f} to {s.interval[1]:.3f})" for s in scores]
-        table.add_row(name, *cells)
+    rows = {regime: item.evaluation for regime, item in assessments.items()}
+    baseline = assessments["alternating"].baseline
+    for name, evaluation in {"class means": baseline, **rows}.items():
+        table.add_row(name, *(_cell(evaluation, metric) for metric in metrics))
     screen = Console(highlight=False)
     screen.print(table)
     for name, path in made.items():
         screen.print(f"{name.replace('_', ' ')}: {path}", soft_wrap=True)
+
+
+def _cell(evaluation: Evaluation | None, metric: str) -> str:
+    score = None if evaluation is None else evaluation.score(metric, FIRST_QUESTION)
+    if score is None or score.value is None or score.interval is None:
+        return "-"
+    low, high = score.interval
+    return f"{score.value:.3f} ({low:.3f} to {high:.3f})"

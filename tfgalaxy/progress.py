@@ -66,6 +66,7 @@ def _line_reporter(target: Console, description: str, unit: str, started: float)
         last[0] = now
         rate = _rate(done, started)
         left = (total - done) / max(rate, 1e-6)
-        target.print(f"{description}: {done}/{total} {unit}, {rate:.0f} {unit}/s, {left:.0f} s left {text}".rstrip(), soft_wrap=True)
+        line = f"{description}: {done}/{total} {unit}, {rate:.0f} {unit}/s, {left:.0f} s left {text}"
+        target.print(line.rstrip(), soft_wrap=True)
 
     return report

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import tfgalaxy.layers
 import tfgalaxy.models
+from tfgalaxy.data.questions import load_questions
 
 
 class Member(NamedTuple):
@@ -22,12 +23,14 @@ class Member(NamedTuple):
     Attributes:
         make: makes one, given keyword arguments of `keras.layers.Layer`.
         shape: of its input, without the batch.
-        differentiable: whether some output has a gradient to the inputs and to every weight.
+        idle_weights: number of weights that `call` does not use, such as those of q(z|x) or of a decoder.
+        is_model: whether it is a `keras.Model`, saved as it is, and not as a layer of one.
     """
 
     make: Callable[..., Any]
     shape: tuple[int, ...]
-    differentiable: bool = True
+    idle_weights: int = 0
+    is_model: bool = False
 
 
 def public_classes() -> dict[str, type]:
@@ -53,6 +56,35 @@ def _layer(name: str, *arguments: Any, **options: Any) -> Callable[..., Any]:
     return make
 
 
+def _encoder(**keywords: Any) -> Any:
+    return tfgalaxy.models.PolarEncoder((4, 8), 5, **keywords)
+
+
+def _decoder(**keywords: Any) -> Any:
+    return tfgalaxy.models.PolarDecoder(16, 16, 3, (8, 4), **keywords)
+
+
+def _vote_head(**keywords: Any) -> Any:
+    return tfgalaxy.models.VoteHead(load_questions("gz1"), **keywords)
+
+
+def _galaxy_vae(**keywords: Any) -> Any:
+    precision = keras.mixed_precision.global_policy().name if hasattr(keras.mixed_precision, "global_policy") else None
+    config = tfgalaxy.models.ModelConfig(
+        image_size=32,
+        radii=16,
+        angles=16,
+        encoder_filters=(4, 8),
+        decoder_filters=(8, 4),
+        latent_size=4,
+        prediction_views=2,
+        precision=precision or "float32",
+    )
+    model = tfgalaxy.models.GalaxyVAE("gz1", config, **keywords)
+    model.compile()
+    return model
+
+
 MEMBERS: dict[str, Member] = {
     "CanonicalResampling": Member(_layer("CanonicalResampling", 8, 16, 0.9), (16, 16, 3)),
     "CentroidPredictor": Member(_layer("CentroidPredictor", "translation", iterations=3), (16, 16, 3)),
@@ -66,4 +98,9 @@ MEMBERS: dict[str, Member] = {
     "PolarConv2D": Member(_layer("PolarConv2D", 4, 3), (8, 16, 3)),
     "PolarPool": Member(_layer("PolarPool", 4), (8, 16, 3)),
     "PosePredictor": Member(_layer("PosePredictor", 4, 3), (8, 16, 3)),
+    "ClockedNormalization": Member(tfgalaxy.models.ClockedNormalization, (4, 8, 3)),
+    "GalaxyVAE": Member(_galaxy_vae, (32, 32, 3), idle_weights=14, is_model=True),
+    "PolarDecoder": Member(_decoder, (4,)),
+    "PolarEncoder": Member(_encoder, (16, 16, 3), idle_weights=4),
+    "VoteHead": Member(_vote_head, (6,)),
 }

@@ -43,6 +43,19 @@ def central(pixels, side):
     return pixels[top : top + side, left : left + side]
 
 
+def averaged(square):
+    """Exact averages by area, in float64. (Pillow's BOX gives pixels that lie across an edge to one side only.)"""
+    weights = area_weights(len(square), 64)
+    return np.einsum("ij,jkc,lk->ilc", weights, square.astype(float), weights, optimize=True)
+
+
+def check_jpeg(decoded, whole, side):
+    """Inside as exact as rounding; at the border colours lack the neighbours that were not decoded."""
+    difference = np.abs(decoded - averaged(central(whole, side)))
+    assert difference[1:-1, 1:-1].max() <= 0.5 + 1e-3
+    assert difference.max() <= 12
+
+
 @pytest.mark.parametrize(
     ("shape", "fraction", "side"),
     [
@@ -56,8 +69,7 @@ def central(pixels, side):
 )
 def test_central_square_is_averaged_by_area(shape, fraction, side):
     pixels = picture(*shape)
-    weights = area_weights(side, 64)
-    expected = np.einsum("ij,jkc,lk->ilc", weights, central(pixels, side).astype(float), weights, optimize=True)
+    expected = averaged(central(pixels, side))
     decoded = decode_bytes(tf.constant(encoded(pixels)), Preprocessing(crop_fraction=fraction)).numpy()
     assert decoded.dtype == np.uint8
     assert decoded.shape == (64, 64, 3)
@@ -85,10 +97,7 @@ def test_jpeg_like_pillow(shape, options):
     content = encoded(smooth(*shape), "JPEG", quality=95, **options)
     whole = np.asarray(Image.open(io.BytesIO(content)))
     side = {424: 212, 423: 213, 200: 100}[shape[0]]
-    expected = np.asarray(Image.fromarray(central(whole, side)).resize((64, 64), Image.Resampling.BOX))
-    decoded = decode_bytes(tf.constant(content), Preprocessing()).numpy().astype(int)
-    assert np.abs(decoded - expected).max() <= 2
-    assert np.abs(decoded - expected).mean() < 0.5
+    check_jpeg(decode_bytes(tf.constant(content), Preprocessing()).numpy(), whole, side)
 
 
 @pytest.mark.parametrize("size", [63, 64, 211, 212, 423, 424])
@@ -247,7 +256,4 @@ def test_real_galaxies_like_pillow(real_data):
     for file in files:
         whole = np.asarray(Image.open(file).convert("RGB"))
         side = {424: 212, 423: 213}[whole.shape[0]]
-        expected = np.asarray(Image.fromarray(central(whole, side)).resize((64, 64), Image.Resampling.BOX))
-        decoded = read_image(file, Preprocessing()).astype(int)
-        assert np.abs(decoded - expected).max() <= 3
-        assert np.abs(decoded - expected).mean() < 0.5
+        check_jpeg(read_image(file, Preprocessing()), whole, side)

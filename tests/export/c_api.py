@@ -1,7 +1,7 @@
 """Runs every signature of a SavedModel through TensorFlow's C API: TF_LoadSessionFromSavedModel, as TF Serving does.
 
-Run as a script in a process of its own: c_api.py EXPORT IN.npz OUT.npz. Imports TensorFlow only for its library and for the
-protocol buffer that names the signatures' tensors.
+Run as a script in a process of its own: c_api.py EXPORT IN.npz OUT.npz. Imports TensorFlow only for its library and
+for the protocol buffer that names the signatures' tensors.
 """
 
 import ctypes

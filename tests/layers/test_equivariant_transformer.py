@@ -1,6 +1,7 @@
 """Equivariant Transformers: self-consistency against a control, canonical views, warps back, gradients.
 
-The images are sums of blobs known at every point, so that errors are the layers' and not those of a resampled test image.
+The images are sums of blobs known at every point, so that errors are the layers' and not those of a resampled test
+image.
 """
 
 import keras

@@ -10,7 +10,7 @@ from tfgalaxy.layers import PolarConv2D, PolarPool
 from tfgalaxy.layers.polar_convolution import pad_radius
 
 
-@pytest.fixture()
+@pytest.fixture
 def polar():
     return np.random.default_rng(0).normal(size=(2, 6, 12, 3)).astype(np.float32)
 

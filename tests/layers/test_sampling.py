@@ -22,12 +22,12 @@ from tfgalaxy.layers.sampling import smooth
 FILLS = {"nearest": "nearest", "zero": "grid-constant"}  # and SciPy's name of it
 
 
-@pytest.fixture()
+@pytest.fixture
 def images():
     return np.random.default_rng(0).uniform(size=(3, 12, 16, 2)).astype(np.float32)
 
 
-@pytest.fixture()
+@pytest.fixture
 def points():
     return np.random.default_rng(1).uniform(-1.3, 1.3, (3, 50, 2))
 

@@ -285,7 +285,7 @@ def test_bad_calls_say_what_is_wrong(call, words):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"angles": 20}, "angles must be a positive multiple of 4"),
+        ({"angles": 18}, "angles must be a positive multiple of 4"),
         ({"dropout": 1.5}, r"dropout must lie in \[0, 1\)"),
         ({"channels": 2}, "channels must be 1 or 3"),
         ({"vote_likelihood": "poisson"}, "vote_likelihood must be one of"),

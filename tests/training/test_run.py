@@ -125,7 +125,7 @@ def test_a_run_of_the_other_stack_is_refused(catalogue, tmp_path):
     record = json.loads(run.run_file.read_text())
     record["stack"] = "another"
     run.run_file.write_text(json.dumps(record))
-    with pytest.raises(InputError, match="RUN must have been made with the (classic|current) stack"):
+    with pytest.raises(InputError, match=r"RUN must have been made with the (classic|current) stack"):
         run.load_model()
 
 

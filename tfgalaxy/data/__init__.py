@@ -1,7 +1,7 @@
 """Votes and pixels in: questions, catalogues, images, pipelines, simulated galaxies and TFDS builders.
 
-Names are imported when they are first used: reading a table of votes needs no TensorFlow, and neither do the processes that
-simulate galaxies.
+Names are imported when they are first used: reading a table of votes needs no TensorFlow, and neither do the processes
+that simulate galaxies.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfgalaxy.data.augmentation import Augmentation, augment
-    from tfgalaxy.data.catalogue import Catalogue, Exclusion, load_catalogue, write_excluded
+    from tfgalaxy.data.catalogue import Catalogue, load_catalogue
+    from tfgalaxy.data.exclusions import Exclusion, write_excluded
     from tfgalaxy.data.images import decode_bytes, read_image
     from tfgalaxy.data.pipelines import alternating_batches, batches, unlabelled_batches
     from tfgalaxy.data.pixels import Pixels, exclude_broken, load_pixels
@@ -46,7 +47,8 @@ __all__ = [
 
 _HOMES = {
     "augmentation": ("Augmentation", "augment"),
-    "catalogue": ("Catalogue", "Exclusion", "load_catalogue", "write_excluded"),
+    "catalogue": ("Catalogue", "load_catalogue"),
+    "exclusions": ("Exclusion", "write_excluded"),
     "images": ("decode_bytes", "read_image"),
     "pipelines": ("alternating_batches", "batches", "unlabelled_batches"),
     "pixels": ("Pixels", "exclude_broken", "load_pixels"),

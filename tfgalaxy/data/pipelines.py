@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,9 +88,10 @@ def _images(pixels: Pixels) -> Any:
     return images
 
 
-def _load(files: Sequence[str], settings: Preprocessing, cache: str | os.PathLike[str] | None) -> Pixels:
+def _load(files: Iterable[str], settings: Preprocessing, cache: str | os.PathLike[str] | None) -> Pixels:
+    files = list(files)
     pixels = load_pixels(files, settings, cache)
-    if len(files) and not len(pixels):
+    if files and not len(pixels):
         rule = "must hold at least one readable image"
         raise InputError("images", rule, pixels.excluded[0], "Check the files.")
     return pixels

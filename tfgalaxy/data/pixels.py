@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class Pixels:
 
 
 def load_pixels(
-    files: Sequence[str],
+    files: Iterable[str],
     preprocessing: Preprocessing,
     cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,

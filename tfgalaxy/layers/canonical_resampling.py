@@ -66,7 +66,7 @@ class CanonicalResampling(keras.layers.Layer):
             return polar_points(self.radii, self.angles, self.maximum_radius)
         return log_polar_points(self.radii, self.angles, self.minimum_radius, self.maximum_radius)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         self._sampling = sparse_sampling_matrix(self.points, input_shape[1], input_shape[2])
         self.built = True
 
@@ -79,7 +79,7 @@ class CanonicalResampling(keras.layers.Layer):
         view = tf.reshape(view, [-1, self.radii, self.angles, images.shape[-1]])
         return tf.cast(view, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], self.radii, self.angles, input_shape[-1])
 
     def get_config(self) -> dict[str, Any]:

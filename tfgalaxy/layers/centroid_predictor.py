@@ -30,8 +30,8 @@ class CentroidPredictor(keras.layers.Layer):
     the weights of the colours: light outside of the window hardly matters. The window is round, so that the estimate
     also turns with the image.
 
-    light = sum over colours of softplus(weight) * value, averaged to about 32x32 pixels, above the darkest of 8x8 blocks
-    (the sky). The weights of the colours are trained.
+    light = sum over colours of softplus(weight) * value, averaged to about 32x32 pixels, above the darkest of 8x8
+    blocks (the sky). The weights of the colours are trained.
 
     Args:
         transformation: name of the transformation.
@@ -56,7 +56,7 @@ class CentroidPredictor(keras.layers.Layer):
         self.window, self.iterations = window, iterations
         self._free = np.array([0.0 if angle else 1.0 for angle in self.transformation.periodic], np.float32)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         _, height, width, channels = input_shape
         small = min(height, width) < 8
         check(not small, "input shape", "must have at least 8x8 pixels", tuple(input_shape), "Use larger images.")
@@ -106,7 +106,7 @@ class CentroidPredictor(keras.layers.Layer):
         reference = np.array(self.transformation.reference(self.window), np.float32)
         return self._free * (mean - reference), variance
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[tuple[int | None, int], ...]:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[tuple[int | None, int], ...]:
         shape = (input_shape[0], self.transformation.size)
         return (shape, shape)
 

@@ -83,7 +83,7 @@ def apply_matrix(matrices: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
 
 
 def invert_matrix(matrices: tf.Tensor) -> tf.Tensor:
-    """Inverse of each 3x3 matrix, [B, 3, 3], through cross products of its columns: plain arithmetic on every runtime."""
+    """Inverse of each 3x3 matrix, [B, 3, 3], through cross products of its columns: arithmetic of every runtime."""
     first, second, third = tf.unstack(matrices, num=3, axis=-1)
     rows = tf.stack([tf.linalg.cross(second, third), tf.linalg.cross(third, first), tf.linalg.cross(first, second)], -2)
     determinant = tf.reduce_sum(first * rows[..., 0, :], axis=-1)

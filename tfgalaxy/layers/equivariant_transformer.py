@@ -31,10 +31,10 @@ def check_image_shape(shape: Sequence[int | None]) -> None:
 class EquivariantTransformer(keras.layers.Layer):
     """Takes the predicted pose off an image: canonical view phi*(x) = phi(T_theta x) with theta = f(phi).
 
-    f is self-consistent, f(T_theta' phi) = f(phi) + theta' (Tai et al. 2019, equation 4): shifts and scales are centroids
-    of light (`CentroidPredictor`); an angle is read from the polar view of the image with shift and scale taken off
-    (`PosePredictor`). That view is smoothed before it is sampled, since rings of 64 angles cannot hold all the detail of
-    a 64 pixels wide image, and what they cannot hold would not turn with the image.
+    f is self-consistent, f(T_theta' phi) = f(phi) + theta' (Tai et al. 2019, equation 4): shifts and scales are
+    centroids of light (`CentroidPredictor`); an angle is read from the polar view of the image with shift and scale
+    taken off (`PosePredictor`). That view is smoothed before it is sampled, since rings of 64 angles cannot hold all
+    the detail of a 64 pixels wide image, and what they cannot hold would not turn with the image.
 
     Args:
         transformation: name of a registered transformation: "rotation", "rotation_scale", "translation", "scale".
@@ -73,7 +73,9 @@ class EquivariantTransformer(keras.layers.Layer):
         self.return_pose = return_pose
         self.radii, self.angles, self.maximum_radius, self.filters = radii, angles, maximum_radius, filters
         periodic = self.transformation.periodic
-        self.centroid = self.polar = self.angle = None
+        self.centroid: Any = None
+        self.polar: Any = None
+        self.angle: Any = None
         if not all(periodic):
             self.centroid = CentroidPredictor(transformation, dtype="float32", name="centroid")
         if any(periodic):
@@ -90,7 +92,7 @@ class EquivariantTransformer(keras.layers.Layer):
         """For each parameter of the pose, whether it is an angle."""
         return self.transformation.periodic
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         check_image_shape(input_shape)
         shape = (None, *input_shape[1:])
         if self.centroid is not None:
@@ -138,7 +140,7 @@ class EquivariantTransformer(keras.layers.Layer):
         """Puts a pose back on a canonical view: phi(x) = phi*(T_theta^-1 x), [B, H, W, C] to [B, H, W, C]."""
         return warp(view, invert_matrix(pose.matrix))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> Any:
         shape, pose = tuple(input_shape), (input_shape[0], self.transformation.size)
         return (shape, pose, pose) if self.return_pose else shape
 

@@ -31,8 +31,8 @@ __all__ = ["EquivariantTransformerSequence"]
 class EquivariantTransformerSequence(keras.layers.Layer):
     """Takes several transformations off an image, one after another, but resamples it once.
 
-    Step i sees the image un-posed by the steps before it, phi_i(x) = phi(M_1 ... M_{i-1} x), and finds M_i. The canonical
-    view is phi(M x) with M = M_1 ... M_n, sampled from the image itself.
+    Step i sees the image un-posed by the steps before it, phi_i(x) = phi(M_1 ... M_{i-1} x), and finds M_i. The
+    canonical view is phi(M x) with M = M_1 ... M_n, sampled from the image itself.
 
     Args:
         transformations: names, in order, as in `["translation", "rotation_scale"]`; none leaves images as they are.
@@ -88,9 +88,9 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         """Whether all that it takes off are turns about the centre, which polar views undergo exactly."""
         return all(step.transformation.turns for step in self.steps)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         check_image_shape(input_shape)
-        self._image_shape = tuple(input_shape[1:3])
+        self._image_shape = (int(input_shape[1]), int(input_shape[2]))
         for step in self.steps:
             step.build((None, *input_shape[1:]))
         self._built_shape = (None, *input_shape[1:])
@@ -101,8 +101,8 @@ class EquivariantTransformerSequence(keras.layers.Layer):
 
         Args:
             images: [B, H, W, C].
-            initial_matrix: [B, 3, 3], from points of the views to points of the images, as of a pose augmentation. It is
-                no part of the pose.
+            initial_matrix: [B, 3, 3], from points of the views to points of the images, as of a pose augmentation. It
+                is no part of the pose.
         """
         if not self.built:
             self.build(images.shape)
@@ -137,8 +137,8 @@ class EquivariantTransformerSequence(keras.layers.Layer):
     ) -> tuple[tf.Tensor, Pose]:
         """The polar view [B, R, A, C] of the canonical view, float32, and the pose.
 
-        The view is sampled at `oversampling` times the angles and turned and low-passed by its Fourier series. Where only
-        turns are taken off, the view sampled is that of the image itself, without an initial matrix by one sparse
+        The view is sampled at `oversampling` times the angles and turned and low-passed by its Fourier series. Where
+        only turns are taken off, the view sampled is that of the image itself, without an initial matrix by one sparse
         product. Else the grid is composed with all matrices and a pixel is still interpolated once.
 
         Args:
@@ -184,7 +184,7 @@ class EquivariantTransformerSequence(keras.layers.Layer):
             image = polar_sample(polar, points, maximum_radius)
         return tf.reshape(image, [-1, height, width, polar.shape[-1]])
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...], *_: Any, **__: Any) -> Any:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> Any:
         shape, pose = tuple(input_shape), (input_shape[0], len(self.parameters))
         return (shape, pose, pose) if self.return_pose else shape
 

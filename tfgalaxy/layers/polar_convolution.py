@@ -66,7 +66,7 @@ class PolarConv2D(keras.layers.Layer):
             raise InputError("kernel_size", "must be odd and positive", kernel_size, "Use 3 or 5.")
         self.filters, self.kernel_size, self.use_bias = filters, kernel_size, use_bias
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         _, radii, angles, channels = input_shape
         if angles % 2 or min(radii, angles) < self.kernel_size // 2:
             rule = f"must have an even number of angles, and at least {self.kernel_size // 2} rings and angles"
@@ -80,7 +80,7 @@ class PolarConv2D(keras.layers.Layer):
         result = polar_convolution(polar, tf.cast(self.kernel, polar.dtype))
         return result if self.bias is None else tf.nn.bias_add(result, tf.cast(self.bias, result.dtype))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[int | None, ...]:
         return (*input_shape[:3], self.filters)
 
     def get_config(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class PolarPool(keras.layers.Layer):
             raise InputError("window", "must be even and at least 2", window, "Use 4, or 2 for a plain average.")
         self.window = window
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         _, radii, angles, _ = input_shape
         if radii % 2 or angles % 2:
             raise InputError("input shape", "must have even R and A", tuple(input_shape), "Use powers of 2.")
@@ -119,7 +119,7 @@ class PolarPool(keras.layers.Layer):
         padded = pad_angle(polar, margin, margin)
         return tf.nn.avg_pool2d(padded, ksize=[2, self.window], strides=2, padding="VALID")
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], input_shape[1] // 2, input_shape[2] // 2, input_shape[3])
 
     def get_config(self) -> dict[str, Any]:

@@ -42,7 +42,9 @@ def concentration_of_length(length: tf.Tensor) -> tf.Tensor:
     return length * (2.0 - squared) / (1.0 - squared)
 
 
-def pose_distribution(mean: tf.Tensor, concentration: tf.Tensor, periodic: Sequence[bool]) -> tfd.JointDistribution:
+def pose_distribution(
+    mean: tf.Tensor, concentration: tf.Tensor, periodic: Sequence[bool]
+) -> tfp.distributions.JointDistribution:
     """Independent distributions of a pose's parameters: von Mises for angles, Normal for the others.
 
     Scales are positive; their parameter is the logarithm, so that their distribution is log-normal.

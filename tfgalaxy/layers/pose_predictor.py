@@ -55,7 +55,7 @@ class PosePredictor(keras.layers.Layer):
         check(temperature > 0, "temperature", "must be positive", temperature, "Use 2.")
         self.filters, self.kernel_size, self.pool, self.temperature = filters, kernel_size, pool, temperature
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         _, radii, angles, channels = input_shape
         margin = self.kernel_size // 2
         fits = angles % 2 == 0 and radii % self.pool == 0 and min(radii // self.pool, angles) >= margin
@@ -82,7 +82,7 @@ class PosePredictor(keras.layers.Layer):
         angle, length = circular_mean(tf.nn.softmax(self.temperature * self.logits(polar)))
         return angle[:, tf.newaxis], concentration_of_length(length)[:, tf.newaxis]
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[tuple[int | None, int], ...]:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[tuple[int | None, int], ...]:
         return ((input_shape[0], 1), (input_shape[0], 1))
 
     def get_config(self) -> dict[str, Any]:

@@ -191,10 +191,11 @@ def sample_at_indices(grids: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> 
     left, right, x_share = _split(columns, width)
     flat = tf.reshape(tf.cast(grids, tf.float32), [-1, channels])  # [B * H * W, C]
     first = tf.range(tf.shape(grids)[0])[:, tf.newaxis] * (height * width)
-    lines = []
-    for row in (first + top * width, first + bottom * width):
-        lines.append(_between(tf.gather(flat, row + left), tf.gather(flat, row + right), x_share))
-    return tf.cast(_between(*lines, y_share), grids.dtype)
+    above, below = (
+        _between(tf.gather(flat, row + left), tf.gather(flat, row + right), x_share)
+        for row in (first + top * width, first + bottom * width)
+    )
+    return tf.cast(_between(above, below, y_share), grids.dtype)
 
 
 def _between(first: tf.Tensor, second: tf.Tensor, share: tf.Tensor) -> tf.Tensor:

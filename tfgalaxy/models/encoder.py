@@ -47,7 +47,7 @@ class PolarEncoder(keras.layers.Layer):
             latent_size, dtype="float32", kernel_initializer="zeros", name="latent_log_stddev"
         )
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         shape = tuple(input_shape)
         for convolution, normalization in zip(self.convolutions, self.normalizations, strict=True):
             convolution.build(shape)
@@ -78,7 +78,7 @@ class PolarEncoder(keras.layers.Layer):
         """The weights of q(z|x) alone, which a classifier on the pooled features does not touch."""
         return [*self.mean_layer.trainable_variables, *self.log_stddev_layer.trainable_variables]
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         step = 2 ** len(self.filters)
         return (input_shape[0], input_shape[1] // step, input_shape[2] // step, self.filters[-1])
 

@@ -92,7 +92,9 @@ class TwoClocks(keras.Model):
         if not getattr(optimizer, "built", False) or not getattr(optimizer, "_variables", True):
             optimizer.build(variables)
 
-    def get_compile_config(self) -> dict[str, Any]:
+    def get_compile_config(self) -> dict[str, Any] | None:
+        if not hasattr(self, "vae_optimizer"):
+            return None
         return {
             "vae_optimizer": keras.optimizers.serialize(self.vae_optimizer),
             "classifier_optimizer": keras.optimizers.serialize(self.classifier_optimizer),

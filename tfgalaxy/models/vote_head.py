@@ -90,6 +90,11 @@ class VoteHead(keras.layers.Layer):
             log_concentration = tf.clip_by_value(self.log_concentration_layer(features), *LOG_CONCENTRATION_BOUNDS)
         return VoteParameters(self.logits_layer(features), log_concentration)
 
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> VoteParameters:
+        batch = input_shape[0]
+        spread = (batch, self.questions.num_questions) if self.concentrations else None
+        return VoteParameters((batch, self.questions.num_answers), spread)
+
     def get_config(self) -> dict[str, Any]:
         own = {
             "questions": self.questions.to_dict(),

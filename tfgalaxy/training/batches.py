@@ -19,7 +19,7 @@ __all__ = ["phase_batches", "validation_batches"]
 def phase_batches(phase: Phase, data: RunData, training: TrainingConfig, first_epoch: int) -> Any:
     """Endless batches from the start of an epoch of the run; what they hold is a function of seed and epoch only."""
     skip = first_epoch * training.steps_per_epoch
-    endless = {"batch_size": training.batch_size, "shuffle": True, "repeat": True, "skip_batches": skip}
+    endless: dict[str, Any] = {"batch_size": training.batch_size, "shuffle": True, "repeat": True, "skip_batches": skip}
     if phase.batches == "unlabelled":
         return unlabelled_batches(pixels=data.pool_pixels, seed=training.seed + 1, **endless)
     labelled = batches(data.train, pixels=data.train_pixels, seed=training.seed, **endless)

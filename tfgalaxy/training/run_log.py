@@ -74,7 +74,7 @@ class RunLog(keras.callbacks.Callback):
         logs = {name: float(value) for name, value in sorted((logs or {}).items())}
         seconds = round(time.monotonic() - self._started, 3)
         self.rows.append({"epoch": epoch, "phase": self.phase.name, "seconds": seconds, **logs})
-        self._remember_best(epoch, logs)
+        self._remember_best(epoch, self.phase, logs)
         self.next_epoch = epoch + 1
         record = {"rows": self.rows, "best_epoch": self.best_epoch, "next_epoch": self.next_epoch}
         record["best_score"] = None if np.isneginf(self.best_score) else self.best_score
@@ -84,8 +84,8 @@ class RunLog(keras.callbacks.Callback):
         if self.stopped:
             self.model.stop_training = True
 
-    def _remember_best(self, epoch: int, logs: dict[str, float]) -> None:
-        if not self.phase.counts_towards_best:
+    def _remember_best(self, epoch: int, phase: Phase, logs: dict[str, float]) -> None:
+        if not phase.counts_towards_best:
             return
         score = logs.get(MONITOR, float(epoch))  # without validation, later is better
         if score > self.best_score:
