@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -94,6 +95,10 @@ def _load(files: Iterable[str], settings: Preprocessing, cache: str | os.PathLik
     if files and not len(pixels):
         rule = "must hold at least one readable image"
         raise InputError("images", rule, pixels.excluded[0], "Check the files.")
+    if pixels.excluded:
+        file, reason = pixels.excluded[0]
+        message = "%d of %d images are left out; the first: %s (%s)"
+        logging.getLogger("tfgalaxy").warning(message, len(pixels.excluded), len(set(files)), file, reason)
     return pixels
 
 

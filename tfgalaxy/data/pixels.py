@@ -181,6 +181,8 @@ def _digest(file: str) -> bytes:
 def _cached(
     files: NDArray[np.object_], preprocessing: Preprocessing, folder: Path, progress: Progress | None
 ) -> tuple[NDArray[np.uint8], tuple[tuple[str, str], ...]]:
+    if folder.exists() and not folder.is_dir():
+        raise InputError("cache", "must be a folder", str(folder), "Name another one.")
     key = _content_key(files, preprocessing)
     array_file, record_file = folder / f"{key}.npy", folder / f"{key}.json"
     entry = _read_entry(array_file, record_file)
