@@ -79,3 +79,16 @@ def autograph_fallbacks(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     logger.removeHandler(handler)
     if handler.messages:
         pytest.fail(f"AutoGraph fell back in {request.node.nodeid}: {handler.messages[0]}")
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Runs functions as they are written: a single step of a small model takes less time than tracing it does.
+
+    For tests of what a step computes; that it can be traced is for others to show.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
