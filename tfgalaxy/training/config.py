@@ -71,7 +71,7 @@ class TrainingConfig(Configuration):
     batch_size: int = 64
     steps_per_epoch: int = 50
     epochs: int | None = None
-    unlabelled_epochs: int = 25
+    unlabelled_epochs: int = 40
     patience: int | None = None
     classifier_learning_rate: float = 1e-3
     vae_learning_rate: float = 2e-3
