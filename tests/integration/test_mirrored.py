@@ -13,4 +13,4 @@ def test_two_replicas_fit_in_each_regime_and_equal_one_device():
     script = Path(__file__).with_name("mirrored_steps.py")
     result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
-    assert result.stdout.splitlines()[-3:] == ["supervised ok", "unlabelled ok", "alternating ok"]
+    assert result.stdout.splitlines()[-4:] == ["equal", "supervised ok", "unlabelled ok", "alternating ok"]

@@ -92,6 +92,18 @@ def test_two_step_can_fine_tune_the_classifier_alone(batch):
 
 
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("learnt", [True, False])
+def test_the_pixel_scale_is_learnt_where_wanted(batch, learnt):
+    images, votes = batch
+    model = make(learn_pixel_scale=learnt, pixel_scale=0.3)
+    np.testing.assert_allclose(model.pixel_scale, 0.3, rtol=1e-6)
+    model.fit(tf.data.Dataset.from_tensors((images, votes)), verbose=0)
+    np.testing.assert_allclose(model.pixel_scale, 0.3, rtol=1e-6)
+    model.fit(tf.data.Dataset.from_tensors(images), verbose=0)
+    assert (not np.allclose(model.pixel_scale, 0.3)) == learnt
+
+
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("clock", ["vae", "classifier"])
 def test_statistics_of_one_clock_do_not_touch_the_other(batch, clock):
     images, votes = batch

@@ -148,13 +148,18 @@ def test_too_many_labels(catalogue, tmp_path):
 @pytest.mark.usefixtures("eagerly")
 def test_broken_images_are_listed(tmp_path):
     galaxies = make_catalogue(tmp_path)
-    Path(galaxies.files[0]).write_bytes(b"")
-    Path(galaxies.files[1]).write_bytes(Path(galaxies.files[2]).read_bytes()[:400])
+    train_part, validation, _ = galaxies.split(0)
+    broken = [train_part.files[0], train_part.files[1], validation.files[0]]
+    Path(broken[0]).write_bytes(b"")
+    Path(broken[1]).write_bytes(Path(broken[1]).read_bytes()[:400])
+    Path(broken[2]).write_text("not an image")
     run = train(small_config("two-step", epochs=1), galaxies, tmp_path / "run", quiet=True)
-    rows = list(csv.DictReader(run.excluded_file.open()))
-    split = {row["id"] for row in run.read_split() if row["part"] != "test"}
-    for name in galaxies.ids[:2]:
-        part_of_test = name in {row["id"] for row in run.read_split() if row["part"] == "test"}
-        assert part_of_test or name in {row["id"] for row in rows} or name not in split
-    reasons = " ".join(row["reason"] for row in rows)
-    assert "must be" in reasons or not rows
+    rows = {row["file"]: row for row in csv.DictReader(run.excluded_file.open())}
+    assert set(rows) == set(broken)
+    assert "an empty file" in rows[broken[0]]["reason"]
+    assert "truncated or damaged" in rows[broken[1]]["reason"]
+    assert "JPEG, PNG or FITS" in rows[broken[2]]["reason"]
+    split = {row["file"]: row["part"] for row in run.read_split()}
+    assert not set(broken) & set(split)
+    kept = dict(zip(galaxies.files, galaxies.ids, strict=True))
+    assert all(row["id"] == kept[row["file"]] for row in run.read_split())

@@ -12,13 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfgalaxy.data.catalogue import Catalogue
-from tfgalaxy.data.exclusions import write_excluded
+from tfgalaxy.data.exclusions import Exclusion, write_excluded
 from tfgalaxy.data.pixels import Pixels, exclude_broken, load_pixels
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.errors import InputError
 from tfgalaxy.files import atomic_file
 from tfgalaxy.models import GalaxyVAE
-from tfgalaxy.progress import progress_bar
+from tfgalaxy.progress import console, progress_bar
 from tfgalaxy.training.batches import phase_batches, validation_batches
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.progress import StepProgress
@@ -110,7 +110,12 @@ def train(
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.training.seed)
     data = prepare_data(config, catalogue, cache, quiet)
-    _write_split(run, catalogue, data)
+    excluded = _write_split(run, catalogue, data)
+    write_excluded(run.excluded_file, excluded)
+    if excluded:
+        console(quiet).print(
+            f"{len(excluded):,} excluded, listed with the reason in {run.excluded_file}", soft_wrap=True
+        )
     model = make_model(config, data.train)
     _fit(run, config, data, model, quiet)
     with atomic_file(run.model_file) as temporary:
@@ -174,7 +179,7 @@ def _begin(model: GalaxyVAE, phase: Any, average: WeightAverage) -> None:
     average.start()
 
 
-def _write_split(run: RunDirectory, catalogue: Catalogue, data: RunData) -> None:
+def _write_split(run: RunDirectory, catalogue: Catalogue, data: RunData) -> list[Exclusion]:
     rows = []
     for part in ("train", "validation", "test"):
         galaxies = getattr(data, part)
@@ -185,4 +190,5 @@ def _write_split(run: RunDirectory, catalogue: Catalogue, data: RunData) -> None
         if file not in labelled:
             rows.append({"id": ids.get(file, Path(file).name.split(".")[0]), "part": "unlabelled", "file": file})
     run.write_table(run.split_file, ["id", "part", "file"], rows)
-    write_excluded(run.excluded_file, [*catalogue.excluded, *data.train.excluded, *data.validation.excluded])
+    # The train part carries the catalogue's own exclusions.
+    return [*data.train.excluded, *data.validation.excluded]
