@@ -2,8 +2,9 @@
 
 import numpy as np
 import tensorflow as tf
+from small_model import SMALL
 
-from tfgalaxy.models import GalaxyVAE, ModelConfig
+from tfgalaxy.models import GalaxyVAE
 
 CLASSIFY = {"fraction", "fraction_lower", "fraction_upper", "concentration", "asked_probability", "valid"}
 EMBED = {"latent_mean", "latent_stddev", "pose", "pose_concentration", "valid"}
@@ -19,16 +20,7 @@ SIGNATURES = {
 
 
 def make_model():
-    config = ModelConfig(
-        image_size=32,
-        radii=16,
-        angles=16,
-        encoder_filters=(8, 8),
-        decoder_filters=(8, 8),
-        latent_size=4,
-        prediction_views=2,
-    )
-    return GalaxyVAE("gz1", config)
+    return GalaxyVAE("gz1", SMALL)
 
 
 def jpeg(seed, size):

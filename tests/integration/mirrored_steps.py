@@ -5,23 +5,12 @@ import sys
 import keras
 import numpy as np
 import tensorflow as tf
+from small_model import SMALL
 
-from tfgalaxy.models import GalaxyVAE, ModelConfig, ViewConfig
+from tfgalaxy.models import GalaxyVAE, ViewConfig
 
 STILL = ViewConfig(rotation=False, flip=False, zoom=0, shift=0, gain=0, colour=0, noise=0)
-CONFIG = ModelConfig(
-    image_size=32,
-    radii=16,
-    angles=16,
-    encoder_filters=(8, 8),
-    decoder_filters=(8, 8),
-    latent_size=4,
-    normalization="none",
-    dropout=0.0,
-    contrast_weight=0.0,
-    classifier_views=STILL,
-    vae_views=STILL,
-)
+CONFIG = SMALL.replace(normalization="none", dropout=0.0, contrast_weight=0.0, classifier_views=STILL, vae_views=STILL)
 
 
 def fit(strategy, data, optimizer, epochs=1):

@@ -7,22 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from small_model import SMALL
 
 from tfgalaxy.cli import main
-from tfgalaxy.models.config import ModelConfig
 from tfgalaxy.training.config import DataConfig, RunConfig, TrainingConfig
 
 CONFIG = RunConfig(
     data=DataConfig(questions="gz1"),
-    model=ModelConfig(
-        image_size=32,
-        radii=16,
-        angles=16,
-        encoder_filters=(8, 8),
-        decoder_filters=(8, 8),
-        latent_size=4,
-        prediction_views=1,
-    ),
+    model=SMALL.replace(prediction_views=1),
     training=TrainingConfig(batch_size=8, steps_per_epoch=2, epochs=1, unlabelled_epochs=1),
 )
 

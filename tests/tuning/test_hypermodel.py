@@ -4,14 +4,12 @@ import keras_tuner
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_model import SMALL
 
 from tfgalaxy.errors import InputError
-from tfgalaxy.models import ModelConfig
 from tfgalaxy.tuning import GalaxyHyperModel, SearchSpace
 
-CONFIG = ModelConfig(
-    image_size=32, radii=16, angles=16, encoder_filters=(8, 8), decoder_filters=(8, 8), prediction_views=1
-)
+CONFIG = SMALL.replace(prediction_views=1)
 
 
 def test_the_space_becomes_the_model():
