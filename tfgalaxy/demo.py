@@ -32,7 +32,7 @@ __all__ = ["run_demo"]
 
 GALAXIES, LABELS = 1500, 100
 # Short, for a laptop; `tfgalaxy train` has longer defaults.
-EPOCHS, UNLABELLED_EPOCHS = 5, 6
+EPOCHS, UNLABELLED_EPOCHS = 4, 4
 QUESTIONS = "gz1"
 FIRST_QUESTION = "smooth-or-featured"
 SHOWN = 5

@@ -164,6 +164,7 @@ def _fit(run: RunDirectory, config: RunConfig, data: RunData, model: GalaxyVAE, 
                 initial_epoch=log.next_epoch,
                 epochs=phase.last_epoch,
                 callbacks=[average, log, progress],
+                shuffle=False,  # the batches are; Keras 3 would warn of it
                 verbose=0,
             )
     log.restore_best()
