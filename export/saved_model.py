@@ -54,7 +54,9 @@ def save(
         raise InputError("version", "must be new", str(target), f"Use version={next_version(base)} or leave it out.")
     with atomic_directory(target) as temporary:
         served = ServedModel(model)
-        tf.saved_model.save(served, str(temporary), signatures=served.signatures())
+        # A served function is never differentiated; without this every loader warns of gradients that were not saved.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(served, str(temporary), signatures=served.signatures(), options=options)
         _write_assets(model, temporary, card or {})
     return target
 
