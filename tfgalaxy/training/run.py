@@ -20,6 +20,7 @@ from tfgalaxy.files import atomic_file
 from tfgalaxy.models import GalaxyVAE
 from tfgalaxy.progress import console, progress_bar
 from tfgalaxy.training.batches import phase_batches, validation_batches
+from tfgalaxy.training.calibration import calibrate_concentration
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.progress import StepProgress
 from tfgalaxy.training.regimes import make_optimizers, phases
@@ -79,7 +80,7 @@ def train(
     sources: dict[str, Any] | None = None,
     quiet: bool = False,
 ) -> RunDirectory:
-    """Trains a model and keeps the best epoch's.
+    """Trains a model, keeps the best epoch's weights and fits their concentrations to the validation galaxies' votes.
 
     Args:
         config: of the run. When resuming, it must be the one that the run was started with.
@@ -118,6 +119,7 @@ def train(
         )
     model = make_model(config, data.train)
     _fit(run, config, data, model, quiet)
+    calibrate_concentration(model, data.validation_pixels.array, data.validation.votes)
     with atomic_file(run.model_file) as temporary:
         model.save(temporary)
     run.checkpoint_file.unlink(missing_ok=True)
