@@ -156,6 +156,9 @@ def test_bad_configurations_say_what_is_wrong(changes, words):
 def test_mixed_precision_keeps_outputs_in_float32(batch):
     images, votes = batch
     model = make(precision="mixed_bfloat16")
+    # A policy given to a layer does not reach the layers inside of it by itself.
+    inner = [*model.encoder.convolutions, *model.decoder.convolutions, model.decoder.start]
+    assert {layer.compute_dtype for layer in inner} == {"bfloat16"}
     history = model.fit(tf.data.Dataset.from_tensors(((images, votes), images)), verbose=0).history
     assert all(np.isfinite(series).all() for series in history.values())
     for value in [*model.classify(tf.constant(images)).values(), *model.embed(tf.constant(images)).values()]:

@@ -49,6 +49,19 @@ def test_each_regime_writes_a_whole_run(catalogue, tmp_path, regime):
     assert json.loads(run.run_file.read_text())["versions"]["tensorflow"] == tf.__version__
 
 
+@pytest.mark.core
+@pytest.mark.usefixtures("eagerly")
+def test_what_was_trained_in_bfloat16_predicts_in_float32(catalogue, tmp_path):
+    config = small_config("two-step", epochs=1, steps_per_epoch=1)
+    config = config.replace(model=config.model.replace(precision="mixed_bfloat16"))
+    run = train(config, catalogue, tmp_path / "run", quiet=True)
+    assert run.config.model.precision == "mixed_bfloat16"
+    model = run.load_model()
+    assert model.config.precision == "float32"
+    assert {layer.compute_dtype for layer in model.encoder.convolutions} == {"float32"}
+    assert len({np.asarray(weight).dtype for weight in weights(run)}) == 1
+
+
 @pytest.mark.usefixtures("eagerly")
 def test_the_split_is_the_same_in_every_regime_and_nested(catalogue, tmp_path):
     parts = {}

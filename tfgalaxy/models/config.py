@@ -71,7 +71,8 @@ class ModelConfig(Configuration):
         contrast_temperature: temperature of that contrast.
         classifier_views, vae_views: random views in training, for either clock.
         prediction_views: fixed views whose predictions are averaged.
-        precision: dtype policy of the convolutions; losses and probabilities are float32 always.
+        precision: dtype policy of the convolutions; losses and probabilities are float32 always. A run's finished model
+            computes in float32, whatever it was trained in.
         seed: seed of the weights and of everything random in training.
     """
 

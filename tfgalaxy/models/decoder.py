@@ -39,19 +39,23 @@ class PolarDecoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.radii, self.angles, self.channels = radii, angles, channels
         self.filters, self.normalization = tuple(filters), normalization
-        self.start = keras.layers.Dense(radii // 8 * (angles // 8) * filters[0], activation="relu", name="start")
+        # Sublayers follow the global policy, not this layer's, unless they are given it.
+        self._policy = {"dtype": kwargs.get("dtype")}
+        cells = radii // 8 * (angles // 8)
+        self.start = keras.layers.Dense(cells * filters[0], activation="relu", name="start", **self._policy)
         self.convolutions = [
-            PolarConv2D(count, 3, use_bias=normalization == "none", name=f"convolution_{block}")
+            PolarConv2D(count, 3, use_bias=normalization == "none", name=f"convolution_{block}", **self._policy)
             for block, count in enumerate(filters)
         ]
         self.normalizations = [self._normalization(block) for block in range(len(filters))]
-        self.last = PolarConv2D(4 * channels, 3, name="last")
+        self.last = PolarConv2D(4 * channels, 3, name="last", **self._policy)
 
     def _normalization(self, block: int) -> keras.layers.Layer:
         if self.normalization == "none":
-            return keras.layers.Identity(name=f"normalization_{block}")
+            return keras.layers.Identity(name=f"normalization_{block}", **self._policy)
         synchronized = self.normalization == "synchronized"
-        return keras.layers.BatchNormalization(momentum=0.95, synchronized=synchronized, name=f"normalization_{block}")
+        name = f"normalization_{block}"
+        return keras.layers.BatchNormalization(momentum=0.95, synchronized=synchronized, name=name, **self._policy)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.start.build(tuple(input_shape))

@@ -35,13 +35,16 @@ class PolarEncoder(keras.layers.Layer):
     def __init__(self, filters: tuple[int, ...], latent_size: int, normalization: str = "batch", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.latent_size, self.normalization = tuple(filters), latent_size, normalization
+        # Sublayers follow the global policy, not this layer's, unless they are given it.
+        policy = {"dtype": kwargs.get("dtype")}
         self.convolutions = [
-            PolarConv2D(count, 3, use_bias=False, name=f"convolution_{block}") for block, count in enumerate(filters)
+            PolarConv2D(count, 3, use_bias=False, name=f"convolution_{block}", **policy)
+            for block, count in enumerate(filters)
         ]
         self.normalizations = [
             ClockedNormalization(normalization, name=f"normalization_{block}") for block in range(len(filters))
         ]
-        self.pool = PolarPool(name="pool")
+        self.pool = PolarPool(2, name="pool", **policy)
         self.mean_layer = keras.layers.Dense(latent_size, dtype="float32", name="latent_mean")
         self.log_stddev_layer = keras.layers.Dense(
             latent_size, dtype="float32", kernel_initializer="zeros", name="latent_log_stddev"

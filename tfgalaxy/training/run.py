@@ -26,7 +26,7 @@ from tfgalaxy.training.progress import StepProgress
 from tfgalaxy.training.regimes import make_optimizers, phases
 from tfgalaxy.training.run_directory import RunDirectory
 from tfgalaxy.training.run_log import RunLog
-from tfgalaxy.training.weight_average import WeightAverage
+from tfgalaxy.training.weight_average import WeightAverage, get_values, set_values
 
 __all__ = ["RunData", "prepare_data", "train"]
 
@@ -119,6 +119,7 @@ def train(
         )
     model = make_model(config, data.train)
     _fit(run, config, data, model, quiet)
+    model = in_float32(model)
     calibrate_concentration(model, data.validation_pixels.array, data.validation.votes)
     with atomic_file(run.model_file) as temporary:
         model.save(temporary)
@@ -134,6 +135,16 @@ def make_model(config: RunConfig, train_part: Catalogue) -> GalaxyVAE:
     means = np.where(totals > 0, votes / np.maximum(totals, 1e-9), 1.0 / sizes)
     fractions = tuple(round(float(mean), 6) for mean in means)
     return GalaxyVAE(questions, config.model.replace(answer_fractions=fractions, seed=config.training.seed))
+
+
+def in_float32(model: GalaxyVAE) -> GalaxyVAE:
+    """The same weights in a model that computes in float32: bfloat16 is for fitting, not for predictions."""
+    if model.config.precision == "float32":
+        return model
+    exact = GalaxyVAE(model.questions, model.config.replace(precision="float32"))
+    set_values(exact.state_variables, get_values(model.state_variables))
+    exact.compile()
+    return exact
 
 
 def _fit(run: RunDirectory, config: RunConfig, data: RunData, model: GalaxyVAE, quiet: bool) -> None:
