@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,25 @@ import pandas as pd
 import tensorflow as tf
 
 from tfgalaxy.configuration import read_json
-from tfgalaxy.data.pixels import load_pixels
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.data.questions import Questions
 from tfgalaxy.errors import InputError
+from tfgalaxy.export.prediction_columns import (
+    EMBEDDING_OUTPUTS,
+    check_voters,
+    column_names,
+    column_values,
+    prediction_table,
+)
+from tfgalaxy.export.prediction_inputs import ImageFiles, PredictionInputs
+from tfgalaxy.export.prediction_stream import Block, decoded_blocks
 from tfgalaxy.export.signatures import ServedModel, preprocessing_of
 from tfgalaxy.training.run_directory import RunDirectory
 
-__all__ = ["Predictor", "open_predictor", "predict_files"]
+__all__ = ["BLOCK_ROWS", "Predictor", "open_predictor", "predict_files", "predicted_parts"]
 
+# Images that the network sees at a time.
+BLOCK_ROWS = 64
 Progress = Callable[[int, int], None]
 
 
@@ -33,6 +45,8 @@ class Predictor:
         preprocessing: how pictures become its input.
         answer_fractions: mean vote fractions of the labelled training set, the baseline of every evaluation, or None.
         owner: whatever must stay alive for the signatures to work.
+        voters: volunteers per galaxy, for expected votes.
+        fingerprint: a hash that tells this model from others.
     """
 
     def __init__(
@@ -42,15 +56,22 @@ class Predictor:
         preprocessing: Preprocessing,
         answer_fractions: Sequence[float] | None = None,
         owner: Any = None,
+        voters: float = 40,
+        fingerprint: str = "",
     ) -> None:
         self.function, self.questions, self.preprocessing = function, questions, preprocessing
         self.answer_fractions, self._owner = answer_fractions, owner
+        self.voters, self.fingerprint = voters, fingerprint
 
     @classmethod
     def from_model(cls, model: Any) -> Predictor:
         """Of a `GalaxyVAE` in this process."""
-        served = ServedModel(model)
-        return cls(served.trace, model.questions, preprocessing_of(model), model.config.answer_fractions, served)
+        served, config = ServedModel(model), model.config
+        settings = [config.to_dict(), model.questions.to_dict(), tf.__version__]
+        weights = (np.asarray(variable).tobytes() for variable in model.state_variables)
+        mark = _hash([json.dumps(settings).encode(), *weights])
+        preprocessing = preprocessing_of(model)
+        return cls(served.trace, model.questions, preprocessing, config.answer_fractions, served, config.voters, mark)
 
     @classmethod
     def from_saved_model(cls, path: str | os.PathLike[str]) -> Predictor:
@@ -58,15 +79,25 @@ class Predictor:
         path = Path(path)
         questions = Questions.from_json(path / "assets" / "questions.json")
         preprocessing = Preprocessing.from_json(path / "assets" / "preprocessing.json")
-        card = read_json(path / "assets.extra" / "model_card.json")
+        config = read_json(path / "assets.extra" / "model_card.json")["model"]
         loaded = tf.saved_model.load(str(path))
-        return cls(loaded.signatures.__getitem__, questions, preprocessing, card["model"]["answer_fractions"], loaded)
+        contents = [path / "saved_model.pb", *sorted((path / "variables").iterdir())]
+        mark = _hash([tf.__version__.encode(), *(file.read_bytes() for file in contents)])
+        signature = loaded.signatures.__getitem__
+        return cls(signature, questions, preprocessing, config["answer_fractions"], loaded, config["voters"], mark)
+
+    def run(self, images: np.ndarray, signature: str = "classify") -> dict[str, np.ndarray]:
+        """Runs a signature over one batch; see `predict`."""
+        batch = np.asarray(images)
+        scaled = batch.astype(np.float32) / np.float32(255) if batch.dtype == np.uint8 else batch.astype(np.float32)
+        outputs = self.function(signature)(image=tf.constant(scaled))
+        return {name: value.numpy() for name, value in outputs.items()}
 
     def predict(
         self,
         images: np.ndarray,
         signature: str = "classify",
-        batch_size: int = 64,
+        batch_size: int = BLOCK_ROWS,
         progress: Progress | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature over images.
@@ -80,16 +111,26 @@ class Predictor:
         Returns:
             The signature's outputs, [N, ...] float32 each.
         """
-        function, parts = self.function(signature), []
+        parts = []
         for start in range(0, len(images), batch_size):
-            batch = np.asarray(images[start : start + batch_size])
-            scaled = batch.astype(np.float32) / 255.0 if batch.dtype == np.uint8 else batch.astype(np.float32)
-            parts.append({name: value.numpy() for name, value in function(image=tf.constant(scaled)).items()})
+            parts.append(self.run(images[start : start + batch_size], signature))
             if progress is not None:
                 progress(min(start + batch_size, len(images)), len(images))
         if not parts:
             raise InputError("images", "must hold at least one image", images.shape, "Check the image folder.")
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def embedding_sizes(self) -> dict[str, int]:
+        """Number of values of each output of `embed`, in the order of a table's columns."""
+        outputs = self.function("embed").structured_outputs
+        return {name: int(outputs[name].shape[-1]) for name in EMBEDDING_OUTPUTS}
+
+
+def _hash(contents: Sequence[bytes]) -> str:
+    total = hashlib.blake2b(digest_size=20)
+    for content in contents:
+        total.update(content)
+    return total.hexdigest()
 
 
 def open_predictor(path: str | os.PathLike[str]) -> Predictor:
@@ -112,8 +153,9 @@ def predict_files(
     predictor: Predictor,
     files: Sequence[str],
     ids: Sequence[str] | None = None,
-    chunk_size: int = 4096,
     progress: Progress | None = None,
+    embedding: bool = False,
+    voters: float | None = None,
 ) -> pd.DataFrame:
     """One row for each file, broken ones included with the reason.
 
@@ -121,51 +163,61 @@ def predict_files(
         predictor: of a run or an export.
         files: paths of images.
         ids: names of the galaxies; the files' names without suffix by default.
-        chunk_size: images in memory at a time.
         progress: called with the number done and the number of files.
+        embedding: whether to add the columns of the embedding.
+        voters: volunteers per galaxy, for expected votes; the model's by default.
 
     Returns:
         Columns `id`, `file`, `valid` (1 or 0), `reason`, for each answer `<question>_<answer>_fraction`,
-        `..._fraction_lower`, `..._fraction_upper` (90 %), for each question `<question>_asked_probability` and
-        `<question>_concentration`. Rows that are not valid hold NaN.
+        `..._fraction_lower`, `..._fraction_upper` (90 %), `..._expected_votes` (of `voters` people), for each question
+        `<question>_asked_probability` and `<question>_concentration`; with an embedding `latent_mean_<i>`,
+        `latent_stddev_<i>`, `pose_<i>`, `pose_concentration_<i>`. Rows that are not valid hold NaN.
+
+    Raises:
+        InputError: no files.
     """
-    ids = [Path(file).name.split(".")[0] for file in files] if ids is None else list(ids)
-    tables = []
-    for start in range(0, len(files), chunk_size):
-        part = slice(start, start + chunk_size)
-        tables.append(_predict_chunk(predictor, list(files[part]), list(ids[part])))
+    inputs = ImageFiles(files, ids)
+    whole = -(-len(inputs) // BLOCK_ROWS) * BLOCK_ROWS
+    (table,) = predicted_parts(predictor, inputs, whole, embedding=embedding, voters=voters, progress=progress)
+    return table
+
+
+def predicted_parts(
+    predictor: Predictor,
+    inputs: PredictionInputs,
+    rows_per_part: int,
+    start: int = 0,
+    embedding: bool = False,
+    voters: float | None = None,
+    progress: Progress | None = None,
+) -> Iterator[pd.DataFrame]:
+    """The table of `predict_files` in parts, with no more than one of them in memory.
+
+    Args:
+        predictor: of a run or an export.
+        inputs: the rows.
+        rows_per_part: a multiple of `BLOCK_ROWS`.
+        start: the first row, a multiple of `rows_per_part`.
+        embedding, voters: as in `predict_files`.
+        progress: called with the rows done since `start` and those that were to do.
+    """
+    voters = check_voters(predictor.voters if voters is None else voters)
+    sizes = predictor.embedding_sizes() if embedding else None
+    names, total = column_names(predictor.questions, sizes), len(inputs)
+    reasons: list[str] = []
+    numbers: list[np.ndarray] = []
+    for block in decoded_blocks(inputs, predictor.preprocessing, start, BLOCK_ROWS):
+        reasons += block.reasons
+        numbers.append(column_values(predictor.questions, voters, _outputs(predictor, block, embedding), sizes))
+        stop = block.start + len(block.reasons)
         if progress is not None:
-            progress(min(start + chunk_size, len(files)), len(files))
-    if not tables:
-        raise InputError("images", "must hold at least one image", "an empty list", "Check the image folder.")
-    return pd.concat(tables, ignore_index=True)
+            progress(stop - start, total - start)
+        if stop % rows_per_part == 0 or stop == total:
+            ids, files = inputs.names(stop - len(reasons), stop)
+            yield prediction_table(ids, files, reasons, names, np.concatenate(numbers))
+            reasons, numbers = [], []
 
 
-def _predict_chunk(predictor: Predictor, files: list[str], ids: list[str]) -> pd.DataFrame:
-    pixels = load_pixels(files, predictor.preprocessing)
-    reasons = dict(pixels.excluded)
-    table = pd.DataFrame({"id": ids, "file": files})
-    table["reason"] = [reasons.get(file, "") for file in files]
-    valid = (table["reason"] == "").to_numpy()
-    table.insert(2, "valid", valid.astype(np.int8))
-    names, values = _columns(predictor, pixels.array) if valid.any() else (column_names(predictor.questions), None)
-    numbers = np.full([len(files), len(names)], np.nan, np.float32)
-    if values is not None:
-        numbers[valid] = values
-    return pd.concat([table, pd.DataFrame(numbers, columns=names)], axis=1)
-
-
-def column_names(questions: Questions) -> list[str]:
-    """Names of the numbers of one prediction, in the order of the table."""
-    asked = [question.name for question in questions.questions]
-    outputs = ("fraction", "fraction_lower", "fraction_upper")
-    names = [f"{label}_{output}" for label in questions.answer_labels for output in outputs]
-    return names + [f"{name}_{output}" for name in asked for output in ("asked_probability", "concentration")]
-
-
-def _columns(predictor: Predictor, images: np.ndarray) -> tuple[list[str], np.ndarray]:
-    outputs = predictor.predict(images)
-    answers = np.stack([outputs[name] for name in ("fraction", "fraction_lower", "fraction_upper")], axis=-1)
-    asked = np.stack([outputs["asked_probability"], outputs["concentration"]], axis=-1)
-    count = len(answers)
-    return column_names(predictor.questions), np.concatenate([answers.reshape(count, -1), asked.reshape(count, -1)], 1)
+def _outputs(predictor: Predictor, block: Block, embedding: bool) -> dict[str, np.ndarray]:
+    outputs = predictor.run(block.images)
+    return {**outputs, **predictor.run(block.images, "embed")} if embedding else outputs

@@ -7,12 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgalaxy.data.images import decode_bytes
 from tfgalaxy.data.preprocessing import Preprocessing
+from tfgalaxy.export.decoding import decode_rows
+from tfgalaxy.export.neutral_outputs import NEUTRAL_EMBEDDING, finite_pixels, neutral_classification, replace_rows
 from tfgalaxy.models import GalaxyVAE
 from tfgalaxy.models.vote_likelihood import vote_fractions
 
-__all__ = ["ServedModel", "preprocessing_of"]
+__all__ = ["SIGNATURES", "ServedModel", "input_names", "preprocessing_of"]
 
 SIGNATURES = ("classify_bytes", "classify", "embed", "embed_bytes", "reconstruct", "sample")
 # Draws per galaxy of the `sample` signature.
@@ -25,25 +26,9 @@ def preprocessing_of(model: GalaxyVAE) -> Preprocessing:
     return Preprocessing(image_size=config.image_size, channels=config.channels, crop_fraction=config.crop_fraction)
 
 
-def _decode_rows(image_bytes: tf.Tensor, preprocessing: Preprocessing) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes each row by itself: images float32 [B, S, S, C] and valid float32 [B].
-
-    One broken picture makes a decoding op fail for its whole batch. A `tf.data` pipeline inside of the graph can drop
-    the failing rows, and scattering by row number puts the others where they belong.
-    """
-    size, channels = preprocessing.image_size, preprocessing.channels
-    rows = tf.shape(image_bytes)[0]
-    numbered = tf.data.Dataset.from_tensor_slices((tf.range(rows), image_bytes))
-    decoded = numbered.map(lambda row, content: (row, decode_bytes(content, preprocessing)))
-    options = tf.data.Options()
-    options.experimental_optimization.apply_default_optimizations = False
-    options.autotune.enabled = False
-    decoded = decoded.ignore_errors().with_options(options).batch(tf.cast(rows, tf.int64) + 1)
-    empty = (tf.zeros([0], tf.int32), tf.zeros([0, size, size, channels], tf.uint8))
-    found, images = decoded.reduce(empty, lambda _, batch: batch)
-    images = tf.scatter_nd(found[:, tf.newaxis], images, [rows, size, size, channels])
-    valid = tf.scatter_nd(found[:, tf.newaxis], tf.ones_like(found, tf.float32), [rows])
-    return tf.cast(images, tf.float32) / 255.0, valid
+def input_names(function: Any) -> list[str]:
+    """Names of a signature's inputs, in order."""
+    return [spec.name for spec in tf.nest.flatten(function.structured_input_signature)]
 
 
 def _fraction_samples(model: GalaxyVAE, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -109,25 +94,27 @@ def _functions(model: GalaxyVAE) -> dict[str, tuple[Any, list[tf.TensorSpec]]]:
     bytes_spec = tf.TensorSpec([None], tf.string, name="image_bytes")
     seed_spec = tf.TensorSpec([None], tf.int32, name="seed")
 
-    def of_image(method: Any) -> Any:
+    def of_image(method: Any, neutral: dict[str, Any]) -> Any:
         def signature(image: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {**method(image), "valid": tf.ones_like(image[:, 0, 0, 0])}
+            image, valid = finite_pixels(image)
+            return replace_rows(method(image), valid, neutral)
 
         return signature, [image_spec]
 
-    def of_bytes(method: Any) -> Any:
+    def of_bytes(method: Any, neutral: dict[str, Any]) -> Any:
         def signature(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-            images, valid = _decode_rows(image_bytes, preprocessing)
-            return {**method(images), "valid": valid}
+            images, valid = decode_rows(image_bytes, preprocessing)
+            return replace_rows(method(images), valid, neutral)
 
         return signature, [bytes_spec]
 
     def reconstruct(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return model.reconstruct(image)
+        return model.reconstruct(finite_pixels(image)[0])
 
     def sample(image: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"fraction_samples": _fraction_samples(model, image, seed)}
+        return {"fraction_samples": _fraction_samples(model, finite_pixels(image)[0], seed)}
 
-    functions = (of_bytes(model.classify), of_image(model.classify), of_image(model.embed), of_bytes(model.embed))
+    classify, embed = (model.classify, neutral_classification(model)), (model.embed, NEUTRAL_EMBEDDING)
+    functions = (of_bytes(*classify), of_image(*classify), of_image(*embed), of_bytes(*embed))
     others = ((reconstruct, [image_spec]), (sample, [image_spec, seed_spec]))
     return dict(zip(SIGNATURES, (*functions, *others), strict=True))

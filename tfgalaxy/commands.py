@@ -8,18 +8,34 @@ from typing import Any
 
 from rich.console import Console
 
+from tfgalaxy.configuration import check
 from tfgalaxy.data.catalogue import load_catalogue
-from tfgalaxy.data.image_index import find_images
 from tfgalaxy.evaluation.assessment import assess, unseen
-from tfgalaxy.export.prediction import open_predictor, predict_files
-from tfgalaxy.export.prediction_table import check_table_path, write_table
+from tfgalaxy.evaluation.equivariance_figure import equivariance_figure
+from tfgalaxy.evaluation.figures import check_figure_path, save_figure
+from tfgalaxy.evaluation.run_equivariance import run_equivariance
+from tfgalaxy.export.model_card import run_card
+from tfgalaxy.export.prediction import open_predictor
+from tfgalaxy.export.prediction_inputs import PredictionInputs, catalogue_images, folder_images
+from tfgalaxy.export.prediction_parts import parts_folder, predict_to_file
+from tfgalaxy.export.prediction_table import check_table_path
+from tfgalaxy.export.record_inputs import RecordImages
 from tfgalaxy.export.saved_model import save
 from tfgalaxy.progress import console, progress_bar
 from tfgalaxy.training.config import RunConfig
+from tfgalaxy.training.precision import choose_precision
 from tfgalaxy.training.run import train
 from tfgalaxy.training.run_directory import RunDirectory
 
-__all__ = ["evaluate_command", "export_command", "predict_command", "train_command", "with_options"]
+__all__ = [
+    "equivariance_command",
+    "evaluate_command",
+    "export_command",
+    "label_efficiency_command",
+    "predict_command",
+    "train_command",
+    "with_options",
+]
 
 
 # Where an option of `train` stands in the configuration.
@@ -55,6 +71,8 @@ def train_command(catalogue: str, images: str, output: Path, **options: Any) -> 
     if options["unlabelled"]:
         galaxies = galaxies.with_unlabelled(options["unlabelled"])
     console(quiet).print(galaxies.summary())
+    if not (resume and run.run_file.is_file()):
+        config = _with_precision(config, options, console(quiet))
     names = ("catalogue", "images", "unlabelled")
     sources = dict(zip(names, (catalogue, images, options["unlabelled"]), strict=True))
     try:
@@ -64,6 +82,51 @@ def train_command(catalogue: str, images: str, output: Path, **options: Any) -> 
         console().print(f"stopped; go on with: {command}")
         raise SystemExit(130) from None
     Console().print(f"run: {run.path}\nmodel: {run.model_file}", highlight=False)
+
+
+def label_efficiency_command(catalogue: str, images: str, output: Path, **options: Any) -> None:
+    """`tfgalaxy label-efficiency`."""
+    # scikit-learn would keep the other commands waiting.
+    from tfgalaxy.evaluation.label_efficiency.experiment import run_experiment
+    from tfgalaxy.evaluation.label_efficiency.galaxies import ExperimentGalaxies
+    from tfgalaxy.evaluation.label_efficiency.manifest import stored_config
+    from tfgalaxy.evaluation.label_efficiency.plan import Plan
+
+    stored = stored_config(output)
+    config = RunConfig.from_json(options["config"]) if options["config"] else stored or RunConfig()
+    config = with_options(config, {name: options[name] for name in ("questions", "voters", "image_size")})
+    baselines = tuple(name for name in options["baselines"] if name != "none")
+    more = options["unlabelled"] is not None
+    plan = Plan(options["labels"], options["regimes"], baselines, options["seeds"], options["folds"], more)
+    galaxies = load_catalogue(catalogue, images, config.data.questions, voters=config.data.voters)
+    with_more = galaxies.with_unlabelled(options["unlabelled"]) if more else None
+    console(options["quiet"]).print((galaxies if with_more is None else with_more).summary())
+    names = ("catalogue", "images", "unlabelled")
+    try:
+        outcome = run_experiment(
+            output,
+            plan,
+            config,
+            ExperimentGalaxies(galaxies, with_more),
+            only=options["only"],
+            cnn_steps=options["cnn_steps"],
+            cache=options["cache"],
+            sources=dict(zip(names, (catalogue, images, options["unlabelled"]), strict=True)),
+            quiet=options["quiet"],
+        )
+    except KeyboardInterrupt:
+        console().print("stopped; the same command goes on where it was")
+        raise SystemExit(130) from None
+    elsewhere = f", {outcome.elsewhere} in other processes" if outcome.elsewhere else ""
+    text = f"{outcome.finished} of {outcome.cells} cells finished{elsewhere}\ntable: {output / 'table.md'}"
+    Console().print(text, highlight=False)
+
+
+def _with_precision(config: RunConfig, options: Mapping[str, Any], screen: Console) -> RunConfig:
+    """The configuration with the dtype asked for; without any word of it, the one that is faster here."""
+    asked = options["precision"] or (config.model.precision if options["config"] else "auto")
+    precision = choose_precision(asked, lambda line: screen.print(line, highlight=False, soft_wrap=True))
+    return config.replace(model=config.model.replace(precision=precision))
 
 
 def evaluate_command(model: str, catalogue: str, images: str, **options: Any) -> None:
@@ -82,22 +145,49 @@ def evaluate_command(model: str, catalogue: str, images: str, **options: Any) ->
     Console().print(result.evaluation.table(result.baseline))
 
 
-def predict_command(model: str, images: str, output: str, quiet: bool) -> None:
+def predict_command(model: str, output: Path, **options: Any) -> None:
     """`tfgalaxy predict`."""
     check_table_path(output)
+    inputs = _prediction_inputs(**options)
     predictor = open_predictor(model)
-    files = list(find_images(images))
-    with progress_bar("predicting", "images", quiet) as report:
-        table = predict_files(predictor, files, progress=report)
-    write_table(table, output)
-    broken = int((table["valid"] == 0).sum())
-    text = f"predictions: {output} ({len(table):,} images, {broken:,} broken ones with the reason)"
-    Console().print(text, highlight=False)
+    chosen = {name: options[name] for name in ("embedding", "voters")}
+    try:
+        with progress_bar("predicting", "images", options["quiet"]) as report:
+            outcome = predict_to_file(predictor, inputs, output, progress=report, **chosen)
+    except KeyboardInterrupt:
+        console().print(f"stopped; the same command goes on with what {parts_folder(output)} holds")
+        raise SystemExit(130) from None
+    resumed = f", {outcome.resumed:,} of them from before" if outcome.resumed else ""
+    text = f"predictions: {output} ({outcome.rows:,} images{resumed}, {outcome.broken:,} broken ones with the reason)"
+    Console().print(text, highlight=False, soft_wrap=True)
 
 
-def export_command(path: str, output: str, version: int | None) -> Path:
+def _prediction_inputs(**options: Any) -> PredictionInputs:
+    images, catalogue, tfrecords = (options[name] for name in ("images", "catalogue", "tfrecords"))
+    rule, value = "must be given, or --tfrecords, but not both", {"images": images, "tfrecords": tfrecords}
+    remedy = "--catalogue goes with --images."
+    check((images is None) != (tfrecords is None) and not (catalogue and tfrecords), "--images", rule, value, remedy)
+    if tfrecords is not None:
+        return RecordImages(tfrecords, options["image_feature"], options["id_feature"])
+    if catalogue is not None:
+        return catalogue_images(catalogue, images, options["id_column"], options["file_column"])
+    return folder_images(images)
+
+
+def equivariance_command(run: str, images: str, **options: Any) -> None:
+    """`tfgalaxy equivariance`."""
+    if options["figure"]:
+        check_figure_path(options["figure"], "figure")
+    with progress_bar("transforming", "images", options["quiet"]) as report:
+        result = run_equivariance(run, images, options["count"], options["seed"], report)
+    if options["json_file"]:
+        result.to_json(options["json_file"])
+    if options["figure"]:
+        save_figure(equivariance_figure(result.equivariance, result.invariance), options["figure"])
+    Console().print(result.tables())
+
+
+def export_command(path: str, output: str, version: int | None, evaluation: str | None) -> Path:
     """`tfgalaxy export`."""
     run = RunDirectory(path)
-    record = run.read()
-    card = {"run": str(run.path), "config": record["config"], "sources": record["sources"]}
-    return save(run.load_model(), output, version, card)
+    return save(run.load_model(), output, version, run_card(run, evaluation))

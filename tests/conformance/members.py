@@ -1,6 +1,7 @@
 """How the conformance suite makes each public layer and model, and what it feeds them.
 
-A class that `tfgalaxy.layers.__all__` or `tfgalaxy.models.__all__` names and this register lacks fails the suite.
+A class that `tfgalaxy.layers.__all__` or `tfgalaxy.models.__all__` names and this register lacks fails the suite. A
+class that works in more ways than one has a member for each: the class's name, a slash, and the way.
 """
 
 from __future__ import annotations
@@ -87,14 +88,23 @@ def _galaxy_vae(**keywords: Any) -> Any:
 
 MEMBERS: dict[str, Member] = {
     "CanonicalResampling": Member(_layer("CanonicalResampling", 8, 16, 0.9), (16, 16, 3)),
-    "CentroidPredictor": Member(_layer("CentroidPredictor", "translation", iterations=3), (16, 16, 3)),
     "EquivariantTransformer": Member(
         _layer("EquivariantTransformer", "rotation_scale", return_pose=True, radii=8, angles=16), (16, 16, 3)
+    ),
+    "EquivariantTransformer/hyperbolic_rotation": Member(
+        _layer("EquivariantTransformer", "hyperbolic_rotation", return_pose=True), (16, 16, 3)
+    ),
+    "EquivariantTransformer/perspective_x": Member(
+        _layer("EquivariantTransformer", "perspective_x", return_pose=True), (16, 16, 3)
     ),
     "EquivariantTransformerSequence": Member(
         _layer("EquivariantTransformerSequence", ["translation", "rotation"], radii=8, angles=16, filters=4),
         (16, 16, 3),
     ),
+    "EquivariantTransformerSequence/linear": Member(
+        _layer("EquivariantTransformerSequence", ["shear_y", "scale_x"]), (16, 16, 3)
+    ),
+    "MomentPredictor": Member(_layer("MomentPredictor", "translation"), (16, 16, 3)),
     "PolarConv2D": Member(_layer("PolarConv2D", 4, 3), (8, 16, 3)),
     "PolarPool": Member(_layer("PolarPool", 4), (8, 16, 3)),
     "PosePredictor": Member(_layer("PosePredictor", 4, 3), (8, 16, 3)),

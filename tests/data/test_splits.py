@@ -7,7 +7,7 @@ import pytest
 
 from tfgalaxy.data.catalogue import Catalogue
 from tfgalaxy.data.questions import Question, Questions
-from tfgalaxy.data.splits import assign_parts, hash_fraction
+from tfgalaxy.data.splits import assign_folds, assign_parts, hash_fraction
 from tfgalaxy.errors import InputError
 
 QUESTIONS = Questions("small", (Question("bar", ("yes", "no")),))
@@ -138,6 +138,49 @@ def test_labels_are_chosen_independently_of_the_split():
 def test_bad_label_counts_are_refused(count, words):
     with pytest.raises(InputError, match=words):
         galaxies(10).take_labelled(count)
+
+
+def test_folds_are_equal_parts_that_hold_every_galaxy_once():
+    catalogue = galaxies(502)
+    pairs = [catalogue.hold_out_fold(fold, 5, seed=2) for fold in range(5)]
+    assert [len(test) for _, test in pairs] == [101, 100, 101, 100, 100]
+    assert sorted(name for _, test in pairs for name in test.ids) == sorted(catalogue.ids)
+    for learnt, test in pairs:
+        assert set(learnt.ids) == set(catalogue.ids) - set(test.ids)
+        assert learnt.held_out == set(test.ids)
+
+
+def test_folds_depend_on_ids_and_seed_alone():
+    ids = [f"g{number}" for number in range(60)]
+    digests = [hashlib.blake2b(f"folds:7:{name}".encode(), digest_size=8).digest() for name in ids]
+    ranks = np.argsort(np.argsort([int.from_bytes(digest, "big") >> 11 for digest in digests]))
+    np.testing.assert_array_equal(assign_folds(ids, 7, 4), ranks // 15)
+    np.testing.assert_array_equal(assign_folds(ids[::-1], 7, 4), assign_folds(ids, 7, 4)[::-1])
+    assert not np.array_equal(assign_folds(ids, 8, 4), assign_folds(ids, 7, 4))
+
+
+def test_a_fold_leaves_its_copies_out_of_the_pool():
+    catalogue = galaxies(20, unlabelled_files=np.array(["/im/other.jpg", *(f"/copies/g{n}.png" for n in range(20))]))
+    learnt, test = catalogue.hold_out_fold(0, 4)
+    copies = {f"/copies/{name}.png" for name in test.ids}
+    assert set(learnt.unlabelled_files) == set(catalogue.unlabelled_files) - copies
+    assert len(test.unlabelled_files) == 0
+    train, validation, _ = learnt.split(fractions=(0.7, 0.3, 0))
+    assert train.held_out == set(test.ids) | set(validation.ids)
+
+
+@pytest.mark.parametrize(
+    ("fold", "folds", "words"),
+    [
+        (0, 1, "folds must be between 2 and the number of labelled galaxies, 10, not 1"),
+        (0, 11, "folds must be between 2 and"),
+        (5, 5, "fold must be between 0 and 4, not 5"),
+        (0, 2.0, r"folds must be a whole number, not 2\.0"),
+    ],
+)
+def test_bad_folds_are_refused(fold, folds, words):
+    with pytest.raises(InputError, match=words):
+        galaxies(10).hold_out_fold(fold, folds)
 
 
 def test_a_seed_is_a_whole_number():

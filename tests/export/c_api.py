@@ -1,7 +1,8 @@
-"""Runs every signature of a SavedModel through TensorFlow's C API: TF_LoadSessionFromSavedModel, as TF Serving does.
+"""Answers requests to a SavedModel through TensorFlow's C API: TF_LoadSessionFromSavedModel, as TF Serving does.
 
-Run as a script in a process of its own: c_api.py EXPORT IN.npz OUT.npz. Imports TensorFlow only for its library and
-for the protocol buffer that names the signatures' tensors.
+Run as a script in a process of its own: c_api.py EXPORT IN.npz OUT.npz. IN holds `<request>/<signature>/<input>`, OUT
+gets `<request>/<signature>/<output>`. Imports TensorFlow only for its library and for the protocol buffer that names
+the signatures' tensors.
 """
 
 import ctypes
@@ -11,7 +12,6 @@ import sys
 
 import numpy as np
 
-SIZES = (1, 7)
 FLOAT, INT32, STRING = 1, 3, 7
 
 
@@ -69,51 +69,57 @@ def read_tensor(lib, tensor):
     return np.array(data, np.float32).reshape(shape)
 
 
+def load(lib, export, status):
+    """Session and graph of the version."""
+    graph, options = pointer(lib.TF_NewGraph()), pointer(lib.TF_NewSessionOptions())
+    tags = (ctypes.c_char_p * 1)(b"serve")
+    session = lib.TF_LoadSessionFromSavedModel(options, None, export.encode(), tags, 1, graph, None, status)
+    check(lib, status, "load")
+    return pointer(session), graph
+
+
+def run(lib, session, feeds, fetches, status, what):
+    """Values of the outputs for the inputs: lists of (Output, tensor) and of Output."""
+    values = (ctypes.c_void_p * len(fetches))()
+    lib.TF_SessionRun(
+        session,
+        None,
+        (Output * len(feeds))(*(item for item, _ in feeds)),
+        (ctypes.c_void_p * len(feeds))(*(tensor for _, tensor in feeds)),
+        len(feeds),
+        (Output * len(fetches))(*fetches),
+        values,
+        len(fetches),
+        None,
+        0,
+        None,
+        status,
+    )
+    check(lib, status, what)
+    return [read_tensor(lib, tensor) for tensor in values]
+
+
 def main(export, given, target):
     from tensorflow.core.protobuf import saved_model_pb2
 
     assert "tfgalaxy" not in sys.modules
     lib = library()
-    status, graph = pointer(lib.TF_NewStatus()), pointer(lib.TF_NewGraph())
-    tags = (ctypes.c_char_p * 1)(b"serve")
-    options = pointer(lib.TF_NewSessionOptions())
-    session = lib.TF_LoadSessionFromSavedModel(options, None, export.encode(), tags, 1, graph, None, status)
-    check(lib, status, "load")
-
+    status = pointer(lib.TF_NewStatus())
+    session, graph = load(lib, export, status)
     with open(os.path.join(export, "saved_model.pb"), "rb") as stream:
-        definition = saved_model_pb2.SavedModel.FromString(stream.read()).meta_graphs[0]
+        signatures = saved_model_pb2.SavedModel.FromString(stream.read()).meta_graphs[0].signature_def
 
-    def output(name):
-        operation, index = name.rsplit(":", 1)
+    def output(info):
+        operation, index = info.name.rsplit(":", 1)
         return Output(lib.TF_GraphOperationByName(graph, operation.encode()), int(index))
 
     data, results = np.load(given), {}
-    for name, signature in definition.signature_def.items():
-        if name.startswith("__"):
-            continue
-        for size in SIZES:
-            feeds = {"image": data["images"][:size], "image_bytes": data["jpegs"][:size]}
-            feeds["seed"] = np.arange(size, dtype=np.int32)
-            inputs = [(output(info.name), make_tensor(lib, feeds[key])) for key, info in signature.inputs.items()]
-            fetches = [(key, output(info.name)) for key, info in signature.outputs.items()]
-            values = (ctypes.c_void_p * len(fetches))()
-            lib.TF_SessionRun(
-                pointer(session),
-                None,
-                (Output * len(inputs))(*(item for item, _ in inputs)),
-                (ctypes.c_void_p * len(inputs))(*(tensor for _, tensor in inputs)),
-                len(inputs),
-                (Output * len(fetches))(*(item for _, item in fetches)),
-                values,
-                len(fetches),
-                None,
-                0,
-                None,
-                status,
-            )
-            check(lib, status, f"{name}, batch of {size}")
-            for (key, _), tensor in zip(fetches, values, strict=True):
-                results[f"{name}/{size}/{key}"] = read_tensor(lib, tensor)
+    for request, name in sorted({tuple(key.split("/")[:2]) for key in data.files}):
+        signature, what = signatures[name], f"{request}/{name}"
+        feeds = [(output(info), make_tensor(lib, data[f"{what}/{key}"])) for key, info in signature.inputs.items()]
+        names = sorted(signature.outputs)
+        values = run(lib, session, feeds, [output(signature.outputs[key]) for key in names], status, what)
+        results.update({f"{what}/{key}": value for key, value in zip(names, values, strict=True)})
     np.savez(target, **results)
 
 

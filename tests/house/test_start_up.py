@@ -39,7 +39,9 @@ def test_help_is_light():
     assert heavy_imports(code) == []
 
 
-@pytest.mark.parametrize("command", ["demo", "simulate", "train", "evaluate", "predict"])
+@pytest.mark.parametrize(
+    "command", ["demo", "simulate", "train", "label-efficiency", "evaluate", "predict", "equivariance"]
+)
 def test_help_of_each_command_is_light(command):
     code = f"from tfgalaxy.cli import main; main([{command!r}, '--help'], standalone_mode=False)"
     assert heavy_imports(code) == []

@@ -84,6 +84,39 @@ def test_predict_gives_a_row_for_every_image(place, suffix):
     assert "must be a JPEG, PNG or FITS image" in (reason.decode() if isinstance(reason, bytes) else reason)
 
 
+def test_predict_in_the_order_of_a_catalogue(place):
+    names = [f"{number}" for number in pd.read_csv(place / "sim/catalogue.csv", dtype=str)["id"][[7, 3, 5]]]
+    pd.DataFrame({"id": [*names, "none"]}).to_csv(place / "few.csv", index=False)
+    output = place / "few.vot"
+    given = ("--catalogue", place / "few.csv", "--images", place / "sim", "--embedding", "--voters", 10)
+    result = run_command("predict", place / "run", *given, "--output", output, "--quiet")
+    assert result.exit_code == 0, result.output
+    assert "(4 images, 1 broken ones with the reason)" in result.output
+    from astropy.table import Table
+
+    table = Table.read(output, format="votable", use_names_over_ids=True)
+    assert list(table["id"]) == [*names, "none"]
+    assert table["reason"][3] == "no image 'none' in the image folder"
+    votes = table["smooth-or-featured_smooth_fraction"] * 10
+    assert list(table["smooth-or-featured_smooth_expected_votes"][:3]) == pytest.approx(list(votes[:3]), rel=1e-5)
+    assert "latent_mean_3" in table.colnames
+
+
+def test_predict_tfrecords(place):
+    import tensorflow as tf
+
+    images = sorted((place / "sim/images").glob("*.jpg"))[:3]
+    with tf.io.TFRecordWriter(str(place / "x.tfrecord")) as writer:
+        for image in images:
+            feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.read_bytes()]))
+            writer.write(tf.train.Example(features=tf.train.Features(feature={"jpg": feature})).SerializeToString())
+    given = ("--tfrecords", place / "*.tfrecord", "--image-feature", "jpg", "--output", place / "records.csv")
+    assert run_command("predict", place / "run", *given, "--quiet").exit_code == 0
+    table = pd.read_csv(place / "records.csv")
+    assert table["id"].tolist() == ["x.tfrecord:0", "x.tfrecord:1", "x.tfrecord:2"]
+    assert table["valid"].tolist() == [1, 1, 1]
+
+
 def test_an_export_predicts_what_its_run_predicts(place):
     result = run_command("export", place / "run", "--output", place / "models/galaxy")
     assert result.exit_code == 0, result.output
@@ -106,6 +139,11 @@ def test_an_export_predicts_what_its_run_predicts(place):
             "output must end in .csv, .parquet",
         ),
         (("predict", "{place}/run", "--images", "{place}/none", "--output", "p.csv"), "images must"),
+        (("predict", "{place}/run", "--output", "p.csv"), "--images must be given, or --tfrecords, but not both"),
+        (
+            ("predict", "{place}/run", "--images", "{place}/sim", "--output", "{place}/p.csv", "--voters", "0"),
+            "voters must be above 0, not 0.0",
+        ),
         (("train", "--catalogue", "{place}/none.csv", "--images", "{place}/sim", "--output", "{place}/r"), "none.csv"),
         (
             ("train", "{galaxies}", "--questions", "gz9", "--output", "{place}/r"),

@@ -37,14 +37,26 @@ def random_blobs(count: int, seed: int = 0, channels: int = 3) -> Blobs:
     return Blobs(centres, widths, colours)
 
 
-def draw(blobs: Blobs, size: int = 64, linear: Array | None = None, shift: Array | None = None) -> NDArray[np.float32]:
-    """The images transformed by x -> linear x + shift, [B, size, size, C]; `linear` [B, 2, 2], `shift` [B, 2]."""
+def draw(
+    blobs: Blobs,
+    size: int = 64,
+    linear: Array | None = None,
+    shift: Array | None = None,
+    matrix: Array | None = None,
+) -> NDArray[np.float32]:
+    """The images transformed by x -> linear x + shift, or by a projective matrix, [B, size, size, C].
+
+    `linear` [B, 2, 2], `shift` [B, 2], `matrix` [B, 3, 3] of points (x, y, 1).
+    """
     count = len(blobs.centres)
-    linear = np.broadcast_to(np.eye(2), (count, 2, 2)) if linear is None else linear
-    shift = np.zeros((count, 2)) if shift is None else shift
+    if matrix is None:
+        matrix = np.tile(np.eye(3), (count, 1, 1))
+        matrix[:, :2, :2] = np.eye(2) if linear is None else linear
+        matrix[:, :2, 2] = 0.0 if shift is None else shift
     axis = (2 * np.arange(size) + 1) / size - 1
-    points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(1, -1, 2) - shift[:, np.newaxis]
-    original = np.einsum("bij,bnj->bni", np.linalg.inv(linear), points)
+    points = np.stack([*np.meshgrid(axis, axis), np.ones((size, size))], axis=-1).reshape(-1, 3)
+    original = np.einsum("bij,nj->bni", np.linalg.inv(matrix), points)
+    original = original[..., :2] / original[..., 2:]
     squared = np.sum((original[:, :, np.newaxis] - blobs.centres[:, np.newaxis]) ** 2, axis=-1)  # [B, N, K]
     light = np.exp(-0.5 * squared / blobs.widths[:, np.newaxis] ** 2)
     return np.einsum("bnk,bkc->bnc", light, blobs.colours).reshape(count, size, size, -1).astype(np.float32)

@@ -16,8 +16,11 @@ from tfgalaxy.layers import (
     EquivariantTransformer,
     EquivariantTransformerSequence,
     apply_sparse,
+    get_transformation,
     polar_points,
+    pose_distribution,
     sparse_sampling_matrix,
+    transformation_names,
     turn,
 )
 
@@ -46,36 +49,38 @@ def test_a_constant_angle_is_not_self_consistent():
     assert 1.2 < error.mean() < 1.9
 
 
-def test_translation_is_self_consistent_in_pixels():
-    layer = EquivariantTransformer("translation")
-    moved = layer.pose(draw(BLOBS, shift=SHIFT)).mean - layer.pose(draw(BLOBS)).mean
-    error = 32 * np.linalg.norm(moved - SHIFT, axis=-1)
-    assert error.mean() < 0.1
-    assert 32 * np.linalg.norm(SHIFT, axis=-1).mean() > 2  # a constant predictor's
+FREE = [name for name in transformation_names() if name != "rotation"]
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_untrained_layers_are_self_consistent(name):
+    layer = EquivariantTransformer(name)
+    low, high = ([getattr(one, end) for one in layer.parameters] for end in ("low", "high"))
+    theta = np.random.default_rng(0).uniform(low, high, (48, len(low)))
+    matrix = layer.transformation.matrix(tf.constant(theta)).numpy()
+    change = layer.pose(draw(BLOBS, matrix=matrix)).mean - layer.pose(draw(BLOBS)).mean
+    error = np.abs(np.where(layer.periodic, wrapped(change - theta), change - theta)).mean(axis=0)
+    # Measured: at most 0.003, and 0.011 for the angle of rotation_scale.
+    assert np.all(error < np.where(layer.periodic, 0.03, 0.006))
+    assert np.all(np.abs(theta).mean(axis=0) > 0.04)  # a constant predictor's
 
 
 def test_translation_turns_with_the_image():
     layer = EquivariantTransformer("translation")
     turned = layer.pose(draw(BLOBS, linear=similarity(ANGLE))).mean
     expected = np.einsum("bij,bj->bi", similarity(ANGLE), layer.pose(draw(BLOBS)).mean)
-    assert 32 * np.linalg.norm(turned - expected, axis=-1).mean() < 0.1
+    assert 32 * np.linalg.norm(turned - expected, axis=-1).mean() < 0.02
 
 
-@pytest.mark.parametrize("name", ["scale", "rotation_scale"])
-def test_scale_is_self_consistent(name):
-    layer = EquivariantTransformer(name)
-    linear = similarity(ANGLE, LOG_SCALE)
-    change = layer.pose(draw(BLOBS, linear=linear)).mean[:, -1] - layer.pose(draw(BLOBS)).mean[:, -1]
-    error = np.abs(change - LOG_SCALE)
-    assert error.mean() < 0.02
-    assert np.abs(LOG_SCALE).mean() > 0.08  # a constant predictor's
-
-
-def test_angle_of_rotation_scale_is_self_consistent():
-    layer = EquivariantTransformer("rotation_scale")
-    linear = similarity(ANGLE, LOG_SCALE)
-    change = layer.pose(draw(BLOBS, linear=linear)).mean[:, 0] - layer.pose(draw(BLOBS)).mean[:, 0]
-    assert np.abs(wrapped(change - ANGLE)).mean() < 0.03
+@pytest.mark.parametrize("name", ["scale", "shear_x", "hyperbolic_rotation"])
+def test_translation_follows_affine_maps(name):
+    """So that in a sequence what comes after it sees the same middle of a galaxy, however large or flat it appears."""
+    layer, transformation = EquivariantTransformer("translation"), get_transformation(name)
+    matrix = transformation.matrix(tf.constant(LOG_SCALE[:, np.newaxis])).numpy()
+    matrix[:, :2, 2] = SHIFT
+    moved = layer.pose(draw(BLOBS, matrix=matrix)).mean
+    expected = np.einsum("bij,bj->bi", matrix[:, :2, :2], layer.pose(draw(BLOBS)).mean) + SHIFT
+    assert 32 * np.linalg.norm(moved - expected, axis=-1).mean() < 0.02
 
 
 def test_sequence_of_translation_and_rotation_scale_is_self_consistent():
@@ -83,10 +88,10 @@ def test_sequence_of_translation_and_rotation_scale_is_self_consistent():
     linear = similarity(ANGLE, LOG_SCALE)
     first, second = layer.pose(draw(BLOBS)), layer.pose(draw(BLOBS, linear=linear, shift=SHIFT))
     error = np.abs(wrapped(second.mean[:, 2] - first.mean[:, 2] - ANGLE))
-    # About its centroid of light an image has little left that distinguishes one side from the other, so that one image
-    # in 50 may jump.
+    # Measured with different seeds: 0.01 to 0.06 mean, 0.006 to 0.03 median. About the middle of its light an image has
+    # little left that distinguishes one side from the other, so that one image in 50 may jump.
     assert error.mean() < 0.1
-    assert np.median(error) < 0.03
+    assert np.median(error) < 0.05
     transformation = np.tile(np.eye(3), (48, 1, 1))
     transformation[:, :2, :2], transformation[:, :2, 2] = linear, SHIFT
     # The composed matrix of the transformed image is T times that of the image.
@@ -102,7 +107,16 @@ def test_canonical_views_of_transformed_copies_agree():
     assert np.abs(first - second).mean() < 0.15 * unaligned
 
 
-@pytest.mark.parametrize("names", [["rotation"], ["translation", "rotation"], ["translation", "rotation_scale"]])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["rotation"],
+        ["translation", "rotation"],
+        ["translation", "rotation_scale"],
+        ["scale", "perspective_x"],
+        ["perspective_y", "shear_x"],
+    ],
+)
 def test_initial_matrix_gives_the_pose_of_the_view(names):
     """Predicted through a pose augmentation's matrix, the pose is that of the augmented image itself."""
     layer = EquivariantTransformerSequence(names)
@@ -118,6 +132,31 @@ def test_initial_matrix_gives_the_pose_of_the_view(names):
     assert np.abs(direct[0] - through[0])[:, :16].mean() < 0.02
 
 
+@pytest.mark.parametrize("names", [["translation"], ["shear_y", "perspective_x"], ["hyperbolic_rotation"]])
+def test_the_view_may_be_in_perspective(names):
+    layer = EquivariantTransformerSequence(names)
+    matrix = np.tile(np.eye(3), (48, 1, 1))
+    matrix[:, 2, :2] = SHIFT * 2
+    direct = layer.pose(draw(BLOBS, matrix=matrix))
+    through = layer.pose(draw(BLOBS), tf.constant(np.linalg.inv(matrix), tf.float32))
+    error = np.abs(direct.mean - through.mean).mean()
+    assert error < 0.002
+    # The control: the poses of the image itself are others.
+    assert np.abs(direct.mean - layer.pose(draw(BLOBS)).mean).mean() > 10 * error
+
+
+def test_steps_see_the_image_unposed_by_the_steps_before():
+    layer = EquivariantTransformerSequence(["perspective_x", "scale_y"])
+    pose = layer.pose(draw(BLOBS))
+    first, second = layer.steps
+    # Un-posed exactly, not resampled.
+    unposed = draw(BLOBS, matrix=np.linalg.inv(first.pose(draw(BLOBS)).matrix.numpy().astype(np.float64)))
+    assert np.abs(pose.mean[:, 1] - second.pose(unposed).mean[:, 0]).mean() < 0.003
+    assert np.abs(pose.mean[:, 1] - second.pose(draw(BLOBS)).mean[:, 0]).mean() > 0.01  # a control
+    product = first.transformation.matrix(pose.mean[:, :1]) @ second.transformation.matrix(pose.mean[:, 1:])
+    np.testing.assert_allclose(pose.matrix, product, atol=1e-5)
+
+
 def test_canonical_polar_of_rotation_is_the_turned_polar_view():
     layer = EquivariantTransformerSequence(["rotation"], oversampling=1)
     view, pose = layer.canonical_polar(tf.constant(draw(BLOBS)), 32, 64)
@@ -126,7 +165,10 @@ def test_canonical_polar_of_rotation_is_the_turned_polar_view():
     np.testing.assert_allclose(plain, polar_view(draw(BLOBS)), atol=1e-5)
 
 
-@pytest.mark.parametrize("names", [[], ["rotation"], ["translation", "rotation"], ["translation", "rotation_scale"]])
+@pytest.mark.parametrize(
+    "names",
+    [[], ["rotation"], ["translation", "rotation"], ["translation", "rotation_scale"], ["shear_x", "perspective_y"]],
+)
 def test_image_from_canonical_polar_puts_the_pose_back(names):
     layer = EquivariantTransformerSequence(names)
     images = draw(BLOBS, linear=similarity(ANGLE), shift=SHIFT / 4)
@@ -140,12 +182,36 @@ def test_image_from_canonical_polar_puts_the_pose_back(names):
         assert np.abs(canonical - images)[:, 12:52, 12:52].mean() > 4 * middle.mean()
 
 
-@pytest.mark.parametrize("name", ["rotation", "translation", "rotation_scale"])
+@pytest.mark.parametrize("name", transformation_names())
 def test_inverse_puts_the_pose_back(name):
     layer = EquivariantTransformer(name)
     images = draw(BLOBS)
     back = layer.inverse(layer(images), layer.pose(images)).numpy()
     assert np.abs(back - images)[:, 12:52, 12:52].mean() < 0.01
+
+
+@pytest.mark.parametrize("name", transformation_names())
+def test_gradients_of_view_and_pose_are_finite(name):
+    layer, images = EquivariantTransformer(name, return_pose=True), tf.constant(draw(BLOBS)[:4])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(images)
+        view, mean, concentration = layer(images)
+        # The plain sum of a view does not depend on its pose.
+        totals = [tf.reduce_sum(tf.square(view)), tf.reduce_sum(mean), tf.reduce_sum(tf.math.log(concentration))]
+    for total in totals:
+        gradient = tape.gradient(total, images)
+        assert np.isfinite(gradient).all()
+        assert np.abs(gradient).max() > 0
+
+
+@pytest.mark.parametrize("name", transformation_names())
+def test_pose_distribution_is_finite_and_highest_at_the_mean(name):
+    layer = EquivariantTransformer(name)
+    pose = layer.pose(draw(BLOBS)[:4])
+    distribution = pose_distribution(pose.mean, pose.concentration, layer.periodic)
+    at_mean = distribution.log_prob(tf.unstack(pose.mean, axis=-1))
+    assert np.isfinite(at_mean).all()
+    assert np.all(at_mean > distribution.log_prob(tf.unstack(pose.mean + 0.1, axis=-1)))
 
 
 @pytest.mark.parametrize("names", [["rotation"], ["translation", "rotation_scale"]])

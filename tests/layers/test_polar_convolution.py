@@ -7,7 +7,7 @@ from scipy.signal import correlate
 
 from tfgalaxy.errors import InputError
 from tfgalaxy.layers import PolarConv2D, PolarPool
-from tfgalaxy.layers.polar_convolution import pad_radius
+from tfgalaxy.layers.polar_convolution import pad_radius, smooth_rings
 
 
 @pytest.fixture
@@ -88,3 +88,15 @@ def test_low_pass_pool_aliases_less_than_a_plain_average():
 def test_bad_arguments_are_refused(make, words):
     with pytest.raises(InputError, match=words):
         make()
+
+
+def test_smooth_rings_spreads_a_ring_binomially_and_through_the_pole():
+    polar = np.zeros((1, 8, 4, 1), np.float32)
+    polar[0, 4, 1] = 16.0
+    np.testing.assert_allclose(smooth_rings(tf.constant(polar))[0, :, 1, 0], [0, 0, 1, 4, 6, 4, 1, 0])
+    polar = np.zeros((1, 8, 4, 1), np.float32)
+    polar[0, 0, 1] = 16.0
+    smoothed = smooth_rings(tf.constant(polar)).numpy()[0, :, :, 0]
+    np.testing.assert_allclose(smoothed[:, 1], [6, 4, 1, 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(smoothed[:, 3], [4, 1, 0, 0, 0, 0, 0, 0])  # the opposite angle
+    np.testing.assert_allclose(smooth_rings(tf.ones([1, 8, 4, 2])), 1.0)

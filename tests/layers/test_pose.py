@@ -1,14 +1,13 @@
-"""The distribution of a pose, and the predictors of its parameters."""
+"""The distribution of a pose, and the predictor of its angle."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import i0, i1
-from scipy.stats import norm, vonmises
-from smooth_images import draw, random_blobs
+from scipy.stats import norm, spearmanr, vonmises
 
 from tfgalaxy.errors import InputError
-from tfgalaxy.layers import CentroidPredictor, PosePredictor, pose_distribution
+from tfgalaxy.layers import CanonicalResampling, EquivariantTransformerSequence, PosePredictor, pose_distribution
 from tfgalaxy.layers.pose import concentration_of_length
 
 
@@ -54,24 +53,23 @@ def test_a_flat_view_has_a_pose_that_is_not_sure_and_finite_gradients():
     assert np.isfinite(tape.gradient(total, view)).all()
 
 
-def test_centroid_of_one_round_blob_is_its_middle():
-    blobs = random_blobs(3)
-    blobs = blobs._replace(colours=blobs.colours * (np.arange(5) == 0)[:, np.newaxis])
-    shift = np.array([[0.1, -0.05], [-0.2, 0.1], [0.0, 0.15]])
-    theta, concentration = CentroidPredictor("translation")(draw(blobs, shift=shift))
-    np.testing.assert_allclose(theta, shift, atol=0.003)  # a tenth of a pixel
-    assert np.all(concentration > 0)
+@pytest.mark.parametrize("names", [["rotation"], ["translation", "rotation_scale"]])
+def test_round_galaxies_have_angles_that_are_not_sure(names, simulated):
+    layer = EquivariantTransformerSequence(names)
+    pose = layer.pose(simulated.images)
+    concentration = pose.concentration.numpy()[:, layer.periodic.index(True)]
+    correlation, _ = spearmanr(concentration, simulated.truth["truth_axis_ratio"])
+    # Measured: -0.65 to -0.81 with different seeds; spirals seen from above have their arms to go by.
+    assert correlation < -0.55
 
 
-def test_black_images_have_a_finite_pose_and_gradients():
-    images, layer = tf.zeros([2, 32, 32, 3]), CentroidPredictor("translation")
-    with tf.GradientTape() as tape:
-        tape.watch(images)
-        theta, concentration = layer(images)
-        total = tf.reduce_sum(theta)
-    np.testing.assert_allclose(theta, 0.0, atol=1e-5)
-    assert np.isfinite(concentration).all()
-    assert np.isfinite(tape.gradient(total, images)).all()
+def test_a_round_view_is_less_sure_than_a_long_one_by_far():
+    y, x = np.mgrid[-1:1:64j, -1:1:64j]
+    images = [np.exp(-0.5 * ((x - 0.05) ** 2 + (y / ratio) ** 2) / 0.2**2) for ratio in (1.0, 0.8, 0.5, 0.3)]
+    images = np.stack(images)[..., np.newaxis].astype(np.float32)
+    concentration = PosePredictor()(CanonicalResampling(16, 64)(images))[1].numpy()[:, 0]
+    assert np.all(np.diff(concentration) > 0)
+    assert concentration[-1] > 3 * concentration[0]
 
 
 @pytest.mark.parametrize(
@@ -81,10 +79,6 @@ def test_black_images_have_a_finite_pose_and_gradients():
         (lambda: PosePredictor(kernel_size=4), "kernel_size must be odd, not 4"),
         (lambda: PosePredictor(temperature=0.0), "temperature must be positive, not 0"),
         (lambda: PosePredictor(pool=3).build((None, 16, 32, 1)), "input shape must have even A, R divisible by 3"),
-        (lambda: CentroidPredictor("rotation"), "transformation must have a parameter besides angles, not 'rotation'"),
-        (lambda: CentroidPredictor("scale", window=0.0), "window must be positive, not 0"),
-        (lambda: CentroidPredictor("scale", iterations=0), "iterations must be at least 1, not 0"),
-        (lambda: CentroidPredictor("scale").build((None, 4, 4, 1)), "input shape must have at least 8x8 pixels"),
     ],
 )
 def test_bad_arguments_are_refused(make, words):

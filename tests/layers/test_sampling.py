@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy.ndimage import map_coordinates
 from smooth_images import draw, random_blobs, similarity
 
+from tfgalaxy.addons import transform
 from tfgalaxy.errors import InputError
 from tfgalaxy.layers import (
     apply_sparse,
@@ -89,6 +90,43 @@ def test_quarter_turns_reproduce_pixels_exactly(size, quarters):
     points = image_points(size, size) @ np.linalg.inv(linear)[0].T
     sampled = apply_sparse(sparse_sampling_matrix(points, size, size), tf.constant(images))
     assert np.array_equal(tf.reshape(sampled, images.shape), expected)
+
+
+def projective(seed=0):
+    """Shears, scales, shifts and perspectives at once, with the horizon outside of the image: [3, 3, 3]."""
+    generator = np.random.default_rng(seed)
+    matrices = np.eye(3) + generator.uniform(-0.2, 0.2, (3, 3, 3))
+    return matrices / matrices[:, 2:, 2:]
+
+
+def test_warp_in_perspective_is_scipys(images):
+    matrices = projective()
+    points = np.concatenate([image_points(12, 16), np.ones((192, 1))], axis=1)
+    moved = np.einsum("bij,nj->bni", matrices, points)
+    moved = moved[..., :2] / moved[..., 2:]
+    expected = [
+        scipy_sample(image.astype(np.float64), own, "nearest") for image, own in zip(images, moved, strict=True)
+    ]
+    warped = warp(tf.constant(images), tf.constant(matrices, tf.float32))
+    np.testing.assert_allclose(warped, np.reshape(expected, images.shape), atol=2e-4)
+
+
+def test_warp_in_perspective_is_tf_addons(images):
+    pytest.importorskip("tensorflow_addons")
+    matrices = tf.constant(projective(), tf.float32)
+    expected = transform(tf.constant(images), matrices)
+    np.testing.assert_allclose(warp(tf.constant(images), matrices), expected, atol=2e-4)
+
+
+def test_points_on_the_horizon_have_finite_values_and_gradients(images):
+    matrices = np.tile(np.eye(3, dtype=np.float32), (3, 1, 1))
+    matrices[:, 2, 0] = -1 / 0.6875  # the horizon goes through the pixel centres at x = 0.6875
+    matrices = tf.constant(matrices)
+    with tf.GradientTape() as tape:
+        tape.watch(matrices)
+        warped = warp(tf.constant(images), matrices)
+    assert np.isfinite(warped).all()
+    assert np.isfinite(tape.gradient(warped, matrices)).all()
 
 
 def test_gradients_reach_image_and_points():

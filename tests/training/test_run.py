@@ -79,6 +79,27 @@ def test_the_split_is_the_same_in_every_regime_and_nested(catalogue, tmp_path):
     assert not parts["two-step", "unlabelled"] & (parts["two-step", "test"] | parts["two-step", "validation"] | more)
 
 
+def test_a_shared_start_changes_nothing_but_the_time(catalogue, tmp_path):
+    def run(name, labels, regime, starts):
+        config = small_config(regime, epochs=2, unlabelled_epochs=2)
+        config = config.replace(data=config.data.replace(labels=labels))
+        return train(config, catalogue, tmp_path / name, quiet=True, starts=starts)
+
+    starts = tmp_path / "starts"
+    run("first", 6, "two-step", starts)
+    (entry,) = starts.iterdir()
+    stamp = entry.stat().st_mtime_ns
+    shared, own = run("shared", 12, "alternating", starts), run("own", 12, "alternating", None)
+    assert_same(shared, own)
+    assert entry.stat().st_mtime_ns == stamp
+    rows = [list(csv.DictReader(history.history_file.open())) for history in (shared, own)]
+    for row in (row for history in rows for row in history):
+        del row["seconds"]
+    trained = [[row for row in history if row["phase"] != "unlabelled"] for history in rows]
+    assert trained[0] == trained[1]
+    assert [row["elbo"] for row in rows[0]] == [row["elbo"] for row in rows[1]]
+
+
 @pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
     """SIGKILL once after the first checkpoint; the outcome equals the undisturbed run's to the last bit."""

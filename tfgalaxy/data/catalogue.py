@@ -19,7 +19,7 @@ from tfgalaxy.data.exclusions import Exclusion
 from tfgalaxy.data.identifiers import check_ids
 from tfgalaxy.data.image_index import ImageIndex, as_text, exclude_ids, find_images, image_stem
 from tfgalaxy.data.questions import Questions, load_questions
-from tfgalaxy.data.splits import assign_parts, check_whole, hash_order
+from tfgalaxy.data.splits import assign_folds, assign_parts, check_whole, hash_order
 from tfgalaxy.data.tables import read_table, table_columns
 from tfgalaxy.data.vote_reading import read_votes
 
@@ -90,14 +90,29 @@ class Catalogue:
             InputError: fractions that are negative, not three, or do not sum to 1.
         """
         part = assign_parts(self.ids, check_whole("seed", seed), fractions)
-        train, validation, test = (self.subset(part == number) for number in range(3))
-        others = part != 0
-        stems = map(image_stem, self.files[others])
-        held_out = self.held_out | set(self.ids[others]) | set(stems)
-        train = dataclasses.replace(
-            train, held_out=held_out, unlabelled_files=exclude_ids(self.unlabelled_files, held_out)
+        validation, test = self.subset(part == 1), self.subset(part == 2)
+        return self._without(part != 0), validation._bare(), test._bare()
+
+    def hold_out_fold(self, fold: int, folds: int, seed: int = 0) -> tuple[Catalogue, Catalogue]:
+        """The galaxies to learn from, and those of one of K folds by a hash of seed and id.
+
+        The folds are disjoint, hold every galaxy once, and are of equal size (`tfgalaxy.data.splits.assign_folds`).
+        Unlabelled images and exclusions stay with the former, less any unlabelled copy of a galaxy of the fold.
+
+        Raises:
+            InputError: fewer than two folds, more folds than galaxies, or no fold of that number.
+        """
+        part = assign_folds(self.ids, check_whole("seed", seed), folds)
+        check(
+            0 <= check_whole("fold", fold) < folds, "fold", f"must be between 0 and {folds - 1}", fold, "Count from 0."
         )
-        return train, validation._bare(), test._bare()
+        return self._without(part == fold), self.subset(part == fold)._bare()
+
+    def _without(self, others: NDArray[np.bool_]) -> Catalogue:
+        """The galaxies that are not `others` [N], none of which, nor a copy, may be learnt from."""
+        held_out = self.held_out | set(self.ids[others]) | set(map(image_stem, self.files[others]))
+        unlabelled = exclude_ids(self.unlabelled_files, held_out)
+        return dataclasses.replace(self.subset(~others), held_out=held_out, unlabelled_files=unlabelled)
 
     def _bare(self) -> Catalogue:
         return dataclasses.replace(self, unlabelled_files=_no_text(), excluded=())

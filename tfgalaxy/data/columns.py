@@ -19,7 +19,7 @@ from tfgalaxy.errors import InputError
 if TYPE_CHECKING:
     from tfgalaxy.data.questions import Questions
 
-__all__ = ["ColumnConvention", "ColumnMatch", "VoteColumns", "match_columns"]
+__all__ = ["ColumnConvention", "ColumnMatch", "VoteColumns", "match_columns", "match_names"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,6 +256,16 @@ def _refuse_strays(others: Sequence[str], votes: VoteColumns, questions: Questio
             raise InputError(f"column '{column}'", rule, "an unknown one", remedy)
 
 
+def match_names(
+    convention: ColumnConvention, columns: Sequence[str], id_column: str | None = None, file_column: str | None = None
+) -> tuple[str, str | None]:
+    """The id column and the file column, which a table may lack; see `match_columns`."""
+    lookup = _Lookup(columns)
+    id_name = _find_named(lookup, "id_column", id_column) if id_column else _find_id(lookup, convention)
+    file_name = _find_named(lookup, "file_column", file_column) if file_column else _first(lookup, convention.file)
+    return id_name, file_name
+
+
 def match_columns(
     questions: Questions, columns: Sequence[str], id_column: str | None = None, file_column: str | None = None
 ) -> ColumnMatch:
@@ -278,9 +288,7 @@ def match_columns(
         ('redshift',)
     """
     lookup = _Lookup(columns)
-    convention = questions.columns
-    id_name = _find_named(lookup, "id_column", id_column) if id_column else _find_id(lookup, convention)
-    file_name = _find_named(lookup, "file_column", file_column) if file_column else _first(lookup, convention.file)
+    id_name, file_name = match_names(questions.columns, columns, id_column, file_column)
     votes = _choose_votes(lookup, questions)
     answers = tuple(
         tuple(_find_named(lookup, "column", name) for name in group) for group in votes.answer_columns(questions)

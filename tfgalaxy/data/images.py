@@ -11,16 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfgalaxy.data.fits_images import FITS_SUFFIXES, read_fits
+from tfgalaxy.data.image_headers import DAMAGED, JPEG_START, PNG_START, check_content
 from tfgalaxy.data.preprocessing import MAXIMUM_PIXELS, Preprocessing
 from tfgalaxy.errors import InputError
 
-__all__ = ["decode_bytes", "decoder", "is_fits", "prepare_array", "read_image"]
+__all__ = ["crop_and_resize", "decode_bytes", "decoder", "is_fits", "prepare_array", "read_image", "read_picture"]
 
-JPEG_START = b"\xff\xd8\xff"
 JPEG_END = b"\xff\xd9"
-PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER = 24  # bytes up to the end of width and height
-REMEDY = "Replace the file."
 
 
 def is_fits(path: str | os.PathLike[str]) -> bool:
@@ -55,15 +53,38 @@ def _resize(square: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
 
     Both kernels read uint8 and give float32.
     """
-    size, channels = preprocessing.image_size, preprocessing.channels
-    square = tf.ensure_shape(square, [None, None, channels])
-    merged = tf.shape(square)[0] >= size
-    resized = tf.cond(
-        merged,
+    size = preprocessing.image_size
+    return tf.cond(
+        tf.shape(square)[-3] >= size,
         lambda: tf.image.resize(square, [size, size], method="area"),
         lambda: tf.image.resize(square, [size, size], method="bilinear"),
     )
-    return tf.cast(tf.round(resized), tf.uint8)
+
+
+def _resize_to_bytes(square: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    square = tf.ensure_shape(square, [None, None, preprocessing.channels])
+    return tf.cast(tf.round(_resize(square, preprocessing)), tf.uint8)
+
+
+def _with_channels(pictures: tf.Tensor, channels: int) -> tf.Tensor:
+    if pictures.shape[-1] == channels:
+        return pictures
+    return tf.image.rgb_to_grayscale(pictures) if channels == 1 else tf.image.grayscale_to_rgb(pictures)
+
+
+def crop_and_resize(pictures: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    """What `decode_bytes` does to decoded pictures, without rounding to 8 bits.
+
+    Args:
+        pictures: float [B, H, W, C] of 1 or 3 channels.
+        preprocessing: size, crop and colours of the result.
+
+    Returns:
+        float32 [B, S, S, C].
+    """
+    pictures = _with_channels(pictures, preprocessing.channels)
+    top, left, side = _central_square(pictures.shape[1], pictures.shape[2], preprocessing.crop_fraction)
+    return _resize(pictures[:, top : top + side, left : left + side], preprocessing)
 
 
 def _decode_jpeg(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
@@ -107,7 +128,8 @@ def decode_bytes(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
     is_jpeg = tf.strings.substr(content, 0, 3) == JPEG_START
     square = tf.cond(is_jpeg, lambda: _decode_jpeg(content, preprocessing), lambda: _decode_png(content, preprocessing))
     return tf.ensure_shape(
-        _resize(square, preprocessing), [preprocessing.image_size, preprocessing.image_size, preprocessing.channels]
+        _resize_to_bytes(square, preprocessing),
+        [preprocessing.image_size, preprocessing.image_size, preprocessing.channels],
     )
 
 
@@ -123,12 +145,9 @@ def decoder(preprocessing: Preprocessing) -> Any:
 
 def prepare_array(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """Crops and resizes a decoded picture, uint8 [H, W, C] of 1 or 3 channels, to uint8 [S, S, C]."""
-    image = tf.constant(pixels)
-    if pixels.shape[-1] != preprocessing.channels:
-        grey = preprocessing.channels == 1
-        image = tf.image.rgb_to_grayscale(image) if grey else tf.image.grayscale_to_rgb(image)
+    image = _with_channels(tf.constant(pixels), preprocessing.channels)
     top, left, side = _central_square(pixels.shape[0], pixels.shape[1], preprocessing.crop_fraction)
-    return _resize(image[top : top + side, left : left + side], preprocessing).numpy()
+    return _resize_to_bytes(image[top : top + side, left : left + side], preprocessing).numpy()
 
 
 def read_image(path: str | os.PathLike[str], preprocessing: Preprocessing) -> np.ndarray:
@@ -139,30 +158,35 @@ def read_image(path: str | os.PathLike[str], preprocessing: Preprocessing) -> np
     """
     if is_fits(path):
         return prepare_array(read_fits(path), preprocessing)
+    content = _read_content(path)
+    try:
+        return decoder(preprocessing)(tf.constant(content)).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        raise InputError(str(path), *DAMAGED) from error
+
+
+def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
+    """Reads all of a JPEG, PNG or FITS file, in its own size: uint8 [H, W, 3], or [H, W, 1] of a grey FITS image.
+
+    Raises:
+        InputError: as `read_image`.
+    """
+    if is_fits(path):
+        return read_fits(path)
+    content = _read_content(path)
+    try:
+        if content.startswith(PNG_START):
+            return tf.io.decode_png(content, channels=3).numpy()
+        return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE").numpy()
+    except tf.errors.InvalidArgumentError as error:
+        raise InputError(str(path), *DAMAGED) from error
+
+
+def _read_content(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a JPEG or PNG of a size that may be decoded."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(str(path), "must be a readable file", error.strerror, "Check path and permissions.") from error
-    if not content:
-        raise InputError(str(path), "must be an image", "an empty file", REMEDY)
-    if not content.startswith((JPEG_START, PNG_START)):
-        raise InputError(str(path), "must be a JPEG, PNG or FITS image", content[:12], REMEDY)
-    _refuse_absurd_size(path, content)
-    try:
-        return decoder(preprocessing)(tf.constant(content)).numpy()
-    except tf.errors.InvalidArgumentError as error:
-        value = "a truncated or damaged file"
-        raise InputError(str(path), "must be a whole image", value, REMEDY) from error
-
-
-def _refuse_absurd_size(path: str | os.PathLike[str], content: bytes) -> None:
-    try:
-        if content.startswith(PNG_START):
-            height, width = (int(value) for value in _png_size(tf.constant(content)))
-        else:
-            height, width = (int(value) for value in tf.io.extract_jpeg_shape(content)[:2])
-    except tf.errors.InvalidArgumentError:
-        return  # a damaged header, which decoding reports
-    if height * width > MAXIMUM_PIXELS:
-        rule = f"must have at most {MAXIMUM_PIXELS:,} pixels"
-        raise InputError(str(path), rule, f"{width} x {height}", "Cut the galaxy out of it.")
+    check_content(str(path), content)
+    return content

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfgalaxy.configuration import check
 
-__all__ = ["assign_parts", "check_fractions", "check_whole", "hash_fraction", "hash_order"]
+__all__ = ["assign_folds", "assign_parts", "check_fractions", "check_whole", "hash_fraction", "hash_order"]
 
 
 def hash_fraction(ids: Iterable[str], seed: int, purpose: str = "split") -> NDArray[np.float64]:
@@ -62,7 +62,30 @@ def assign_parts(ids: Iterable[str], seed: int, fractions: Sequence[float]) -> N
     return np.searchsorted(edges, hash_fraction(ids, seed), side="right").astype(np.int64)
 
 
-def hash_order(ids: Iterable[str], seed: int) -> NDArray[np.int64]:
+def assign_folds(ids: Iterable[str], seed: int, folds: int) -> NDArray[np.int64]:
+    """For each id the number of its fold, 0 to folds - 1; independent of the ids' order and of the split.
+
+    Folds are equal parts of the order by hash, and their sizes differ by one at most. With parts of the hash's range,
+    as `assign_parts` takes them, no galaxy would move when others come, but folds of a hundred galaxies would differ
+    by ten, and the smallest train part would limit how many labels can be compared.
+
+    Args:
+        ids: [N].
+        seed: another seed gives other folds.
+        folds: K.
+
+    Raises:
+        InputError: fewer than two folds, or more folds than galaxies.
+    """
+    names = list(ids)
+    rule = f"must be between 2 and the number of labelled galaxies, {len(names)}"
+    check(2 <= check_whole("folds", folds) <= len(names), "folds", rule, folds, "Take 5.")
+    assigned = np.empty(len(names), np.int64)
+    assigned[hash_order(names, seed, "folds")] = np.arange(len(names)) * folds // len(names)
+    return assigned
+
+
+def hash_order(ids: Iterable[str], seed: int, purpose: str = "labels") -> NDArray[np.int64]:
     """Indices that sort ids by their hash; the first n are a random subset, nested in the first n + 1."""
     names = list(ids)
-    return np.lexsort((np.array(names, dtype=str), hash_fraction(names, seed, "labels")))
+    return np.lexsort((np.array(names, dtype=str), hash_fraction(names, seed, purpose)))

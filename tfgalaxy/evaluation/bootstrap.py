@@ -9,7 +9,7 @@ import numpy as np
 from tfgalaxy.configuration import check
 from tfgalaxy.evaluation.inputs import FloatArray
 
-__all__ = ["bootstrap_sums", "percentile_interval"]
+__all__ = ["bootstrap_sums", "centred_samples", "percentile_interval"]
 
 # Entries of the matrix of multiplicities held at once: 32 MiB, whatever the number of galaxies.
 CHUNK_ENTRIES = 4_000_000
@@ -75,3 +75,24 @@ def percentile_interval(samples: FloatArray, level: float = 0.9) -> tuple[FloatA
         bounds[:, column] = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     low, high = bounds.reshape(2, *samples.shape[1:])
     return low, high
+
+
+def centred_samples(samples: FloatArray, values: FloatArray) -> FloatArray:
+    """Resamples shifted to have their mean at the estimate, and held at 0 or more.
+
+    For a sum of absolute values, such as the calibration error, which every resampling raises.
+
+    Args:
+        samples: [B, ...], NaN where undefined.
+        values: the estimates, [...].
+
+    Returns:
+        [B, ...].
+
+    Example:
+        >>> centred_samples(np.array([0.2, 0.4]), np.array(0.1)).round(6).tolist()
+        [0.0, 0.2]
+    """
+    defined = np.isfinite(samples)
+    mean = np.where(defined, samples, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
+    return np.maximum(samples - mean + values, 0.0)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from rich.table import Table
 
 from tfgalaxy.configuration import check
-from tfgalaxy.evaluation.bootstrap import bootstrap_sums, percentile_interval
+from tfgalaxy.evaluation.bootstrap import bootstrap_sums, centred_samples, percentile_interval
 from tfgalaxy.evaluation.inputs import FloatArray, check_votes, sum_answers
 from tfgalaxy.evaluation.metrics import Terms, Weighting, baseline_fractions, metric_terms, metric_values
 from tfgalaxy.evaluation.table import TABLE_METRICS, evaluation_table
@@ -204,12 +204,7 @@ def _intervals(
         numerator = next(parts).reshape(resamples, *item.numerator.shape[1:])
         samples = metric_values(metric, numerator, next(parts))  # [B, 1 + Q]
         if metric == "calibration_error":
-            samples = _centred(samples, metric_values(metric, item.numerator.sum(axis=0), item.denominator.sum(axis=0)))
+            values = metric_values(metric, item.numerator.sum(axis=0), item.denominator.sum(axis=0))
+            samples = centred_samples(samples, values)
         intervals[metric] = percentile_interval(samples, level)
     return intervals
-
-
-def _centred(samples: FloatArray, values: FloatArray) -> FloatArray:
-    defined = np.isfinite(samples)
-    mean = np.where(defined, samples, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
-    return np.maximum(samples - mean + values, 0.0)

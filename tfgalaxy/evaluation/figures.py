@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLOURS",
+    "check_figure_path",
     "compare_evaluations",
     "learning_curves",
     "predicted_against_votes",
@@ -48,12 +49,22 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
     Raises:
         InputError: a suffix that matplotlib can't write.
     """
+    path = check_figure_path(path)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=dpi)
+    return path
+
+
+def check_figure_path(path: str | os.PathLike[str], argument: str = "path") -> Path:
+    """The path, for those who want to know before a long computation that its suffix can be written.
+
+    Raises:
+        InputError: a suffix that matplotlib can't write.
+    """
     path = Path(path)
     known = FigureCanvasAgg.get_supported_filetypes()
     suffix = path.suffix[1:].lower()
-    check(suffix in known, "path", f"must end in one of {', '.join(sorted(known))}", str(path), "Use .png or .pdf.")
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=dpi)
+    check(suffix in known, argument, f"must end in one of {', '.join(sorted(known))}", str(path), "Use .png or .pdf.")
     return path
 
 

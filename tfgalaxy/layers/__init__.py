@@ -1,7 +1,6 @@
 """Geometry: coordinates, sampling, polar convolution, poses and Equivariant Transformers, as layers for any model."""
 
 from tfgalaxy.layers.canonical_resampling import CanonicalResampling
-from tfgalaxy.layers.centroid_predictor import CentroidPredictor
 from tfgalaxy.layers.circular import circular_mean, turn
 from tfgalaxy.layers.coordinates import (
     apply_matrix,
@@ -13,6 +12,10 @@ from tfgalaxy.layers.coordinates import (
 )
 from tfgalaxy.layers.equivariant_transformer import EquivariantTransformer
 from tfgalaxy.layers.equivariant_transformer_sequence import EquivariantTransformerSequence
+from tfgalaxy.layers.light_ellipse import Ellipse
+from tfgalaxy.layers.linear_transformations import HyperbolicRotation, ScaleX, ScaleY, ShearX, ShearY
+from tfgalaxy.layers.moment_predictor import MomentPredictor
+from tfgalaxy.layers.perspectives import PerspectiveX, PerspectiveY
 from tfgalaxy.layers.polar_convolution import PolarConv2D, PolarPool
 from tfgalaxy.layers.polar_sampling import polar_sample
 from tfgalaxy.layers.pose import Pose, pose_distribution
@@ -24,9 +27,12 @@ from tfgalaxy.layers.sampling import (
     sparse_sampling_matrix,
     warp,
 )
+from tfgalaxy.layers.similarities import Rotation, RotationScale, Scale, Translation
 from tfgalaxy.layers.transformations import (
     Parameter,
     Transformation,
+    affine_matrix,
+    away_from_zero,
     get_transformation,
     register_transformation,
     transformation_names,
@@ -34,17 +40,31 @@ from tfgalaxy.layers.transformations import (
 
 __all__ = [
     "CanonicalResampling",
-    "CentroidPredictor",
+    "Ellipse",
     "EquivariantTransformer",
     "EquivariantTransformerSequence",
+    "HyperbolicRotation",
+    "MomentPredictor",
     "Parameter",
+    "PerspectiveX",
+    "PerspectiveY",
     "PolarConv2D",
     "PolarPool",
     "Pose",
     "PosePredictor",
+    "Rotation",
+    "RotationScale",
+    "Scale",
+    "ScaleX",
+    "ScaleY",
+    "ShearX",
+    "ShearY",
     "Transformation",
+    "Translation",
+    "affine_matrix",
     "apply_matrix",
     "apply_sparse",
+    "away_from_zero",
     "bilinear_sample",
     "circular_mean",
     "get_transformation",

@@ -79,7 +79,9 @@ def apply_matrix(matrices: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
     if points.shape.rank == 2:
         points = points[tf.newaxis]
     mapped = tf.matmul(points, matrices[:, :, :2], transpose_b=True) + matrices[:, tf.newaxis, :, 2]  # [B, N, 3]
-    return mapped[..., :2] / mapped[..., 2:]
+    depth = mapped[..., 2:]
+    # On the horizon itself there is no point: one far away keeps values and gradients finite.
+    return mapped[..., :2] / tf.where(tf.abs(depth) < 1e-6, tf.constant(1e-6, depth.dtype), depth)
 
 
 def invert_matrix(matrices: tf.Tensor) -> tf.Tensor:

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from tfgalaxy.configuration import check
 from tfgalaxy.layers.canonical_resampling import CanonicalResampling
-from tfgalaxy.layers.centroid_predictor import CentroidPredictor
 from tfgalaxy.layers.coordinates import invert_matrix
+from tfgalaxy.layers.moment_predictor import MomentPredictor
+from tfgalaxy.layers.polar_convolution import smooth_rings
 from tfgalaxy.layers.pose import Pose
 from tfgalaxy.layers.pose_predictor import PosePredictor
 from tfgalaxy.layers.sampling import smooth, warp
@@ -31,13 +32,13 @@ def check_image_shape(shape: Sequence[int | None]) -> None:
 class EquivariantTransformer(keras.layers.Layer):
     """Takes the predicted pose off an image: canonical view phi*(x) = phi(T_theta x) with theta = f(phi).
 
-    f is self-consistent, f(T_theta' phi) = f(phi) + theta' (Tai et al. 2019, equation 4): shifts and scales are
-    centroids of light (`CentroidPredictor`); an angle is read from the polar view of the image with shift and scale
-    taken off (`PosePredictor`). That view is smoothed before it is sampled, since rings of 64 angles cannot hold all
-    the detail of a 64 pixels wide image, and what they cannot hold would not turn with the image.
+    f is self-consistent, f(T_theta' phi) = f(phi) + theta' (Tai et al. 2019, equation 4): all but angles are read from
+    the moments of the light (`MomentPredictor`), an angle from the polar view of the image with the rest taken off
+    (`PosePredictor`). That view is smoothed before it is sampled, since rings of 64 angles cannot hold all the detail
+    of a 64 pixels wide image, and what they cannot hold would not turn with the image.
 
     Args:
-        transformation: name of a registered transformation: "rotation", "rotation_scale", "translation", "scale".
+        transformation: name of a registered transformation, one of `transformation_names()`.
         return_pose: whether `call` also returns the pose's mean and concentration.
         radii, angles, maximum_radius: of the polar view that the angle is read from.
         filters: channels of `PosePredictor`.
@@ -73,11 +74,11 @@ class EquivariantTransformer(keras.layers.Layer):
         self.return_pose = return_pose
         self.radii, self.angles, self.maximum_radius, self.filters = radii, angles, maximum_radius, filters
         periodic = self.transformation.periodic
-        self.centroid: Any = None
+        self.moments: Any = None
         self.polar: Any = None
         self.angle: Any = None
         if not all(periodic):
-            self.centroid = CentroidPredictor(transformation, dtype="float32", name="centroid")
+            self.moments = MomentPredictor(transformation, dtype="float32", name="moments")
         if any(periodic):
             self.polar = CanonicalResampling(radii, angles, maximum_radius, dtype="float32", name="polar")
             self.angle = PosePredictor(filters, dtype="float32", name="angle")
@@ -95,8 +96,8 @@ class EquivariantTransformer(keras.layers.Layer):
     def build(self, input_shape: tuple[Any, ...]) -> None:
         check_image_shape(input_shape)
         shape = (None, *input_shape[1:])
-        if self.centroid is not None:
-            self.centroid.build(shape)
+        if self.moments is not None:
+            self.moments.build(shape)
         if self.angle is not None:
             self.polar.build(shape)
             self.angle.build(self.polar.compute_output_shape(shape))
@@ -114,14 +115,21 @@ class EquivariantTransformer(keras.layers.Layer):
             self.build(images.shape)
         images = tf.cast(images, tf.float32)
         theta, concentration = None, None
-        if self.centroid is not None:
-            theta, concentration = self.centroid(images, matrices)
+        if self.moments is not None:
+            theta, concentration = self.moments(images, matrices)
             unposed = self.transformation.matrix(theta)
             matrices = unposed if matrices is None else tf.matmul(matrices, unposed)
         if self.angle is not None:
-            angle, angle_concentration = self.angle(self.polar(smooth(images), matrices))
+            angle, angle_concentration = self.angle(self._polar_view(images, matrices))
             theta, concentration = self._with_angle(theta, concentration, angle, angle_concentration)
         return Pose(theta, concentration, self.transformation.matrix(theta))
+
+    def _polar_view(self, images: tf.Tensor, matrices: tf.Tensor | None) -> tf.Tensor:
+        """The view that the angle is read from, [B, R, A, C]."""
+        view = self.polar(smooth(images), matrices)
+        # With a scale taken off, the blur of the pixels is as wide as the scale says. Beside that of the rings, which
+        # is the same for all views, it hardly matters.
+        return view if self.moments is None else smooth_rings(view)
 
     def _with_angle(
         self, theta: tf.Tensor | None, concentration: tf.Tensor | None, angle: tf.Tensor, own: tf.Tensor

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfgalaxy.errors import InputError
 
-__all__ = ["PolarConv2D", "PolarPool", "pad_angle", "pad_radius", "polar_convolution"]
+__all__ = ["PolarConv2D", "PolarPool", "pad_angle", "pad_radius", "polar_convolution", "smooth_rings"]
 
 
 def pad_angle(polar: tf.Tensor, before: int, after: int) -> tf.Tensor:
@@ -30,6 +30,17 @@ def pad_radius(polar: tf.Tensor, rings: int) -> tf.Tensor:
     half = polar.shape[2] // 2
     across = tf.concat([inner[:, :, half:], inner[:, :, :half]], axis=2)
     return tf.concat([across, polar, tf.zeros_like(polar[:, :rings])], axis=1)
+
+
+def smooth_rings(polar: tf.Tensor) -> tf.Tensor:
+    """[B, R, A, C] under the binomial filter (1, 4, 6, 4, 1) / 16 across rings, through the pole; the outermost ring is
+    continued.
+    """
+    rings = polar.shape[1]
+    outer = polar[:, -1:]
+    padded = tf.concat([pad_radius(polar, 2)[:, : rings + 2], outer, outer], axis=1)
+    parts = [padded[:, start : start + rings] for start in range(5)]
+    return (parts[0] + parts[4] + 4.0 * (parts[1] + parts[3]) + 6.0 * parts[2]) / 16.0
 
 
 def polar_convolution(polar: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

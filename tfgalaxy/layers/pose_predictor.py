@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tfgalaxy.configuration import check
 from tfgalaxy.layers.circular import circular_mean
+from tfgalaxy.layers.coordinates import angle_steps
 from tfgalaxy.layers.polar_convolution import polar_convolution
 from tfgalaxy.layers.pose import concentration_of_length
 
@@ -22,9 +23,13 @@ class PosePredictor(keras.layers.Layer):
     """Angle and concentration from a polar view; f(turned view) = f(view) + angle.
 
     Average over `pool` rings, polar convolution, layer normalisation, ReLU; for each angle, a dense layer over all
-    rings and channels gives one logit; p = softmax(temperature * logits); the angle is the circular mean of p, and its
-    concentration that of the von Mises distribution with p's resultant length. No stride and no pooling along the
-    angle.
+    rings and channels gives one logit; p = softmax(temperature * logits); the angle is the circular mean of p. No
+    stride and no pooling along the angle.
+
+    The concentration is that of the von Mises distribution with resultant length sqrt(l e). l is p's resultant length,
+    how decided the network is; e, the share of the view's variance that is in its second harmonics, says how elongated
+    the galaxy is. A round galaxy's angle is never sure, whatever the network says, and neither is one that looks the
+    same from both ends.
 
     The view fades out towards its edge, where light would come and go as a galaxy is zoomed or moved. View and features
     are normalised by their own mean and deviation, over all positions and channels, not by
@@ -71,7 +76,9 @@ class PosePredictor(keras.layers.Layer):
 
     def logits(self, polar: tf.Tensor) -> tf.Tensor:
         """One logit for each angle, [B, A]."""
-        x = _standardised(tf.cast(polar, tf.float32), _taper(polar.shape[1]))
+        return self._logits(_standardised(tf.cast(polar, tf.float32), _taper(polar.shape[1])))
+
+    def _logits(self, x: tf.Tensor) -> tf.Tensor:
         x = tf.nn.avg_pool2d(x, ksize=[self.pool, 1], strides=[self.pool, 1], padding="VALID")
         x = _standardised(polar_convolution(x, tf.cast(self.kernel, tf.float32)))
         x = tf.nn.relu(x * tf.cast(self.gamma, tf.float32) + tf.cast(self.beta, tf.float32))  # [B, R / pool, A, F]
@@ -79,7 +86,9 @@ class PosePredictor(keras.layers.Layer):
         return tf.reduce_sum(x * kernel, axis=[1, 3])
 
     def call(self, polar: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        angle, length = circular_mean(tf.nn.softmax(self.temperature * self.logits(polar)))
+        view = _standardised(tf.cast(polar, tf.float32), _taper(polar.shape[1]))
+        angle, length = circular_mean(tf.nn.softmax(self.temperature * self._logits(view)))
+        length = tf.sqrt(tf.maximum(length * _elongation(view), 1e-12))  # where the gradient ends before it is infinite
         return angle[:, tf.newaxis], concentration_of_length(length)[:, tf.newaxis]
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[tuple[int | None, int], ...]:
@@ -99,6 +108,17 @@ def _taper(radii: int) -> NDArray[np.float32]:
     """cos^2 (pi r / 2 r_max) at each ring, [R, 1, 1]: 1 in the middle, 0 at the outer edge."""
     radius = (np.arange(radii) + 0.5) / radii
     return (np.cos(0.5 * np.pi * radius) ** 2).astype(np.float32)[:, np.newaxis, np.newaxis]
+
+
+def _elongation(view: tf.Tensor) -> tf.Tensor:
+    """Share of a view's variance, by area, in the second harmonics of its rings: [B, R, A, C] to [B], from 0 to 1."""
+    radii, angles = view.shape[1:3]
+    area = (np.arange(radii, dtype=np.float32) + 0.5)[:, np.newaxis, np.newaxis]
+    phase = 2.0 * angle_steps(angles)
+    waves = np.stack([np.cos(phase), np.sin(phase)], axis=-1).astype(np.float32) / angles
+    harmonics = tf.tensordot(view, tf.constant(waves), axes=[[2], [0]])  # [B, R, C, 2]
+    elongated = 2.0 * tf.reduce_sum(area * tf.square(harmonics), axis=[1, 2, 3])
+    return elongated / (tf.reduce_sum(area * tf.square(view), axis=[1, 2, 3]) / angles + 1e-8)
 
 
 def _standardised(x: tf.Tensor, taper: NDArray[np.float32] | float = 1.0) -> tf.Tensor:

@@ -1,26 +1,33 @@
-"""The transformations whose pose is predicted: parameters, matrix, group law and canonical coordinates, by name."""
+"""What a transformation is: parameters, matrix, group law, canonical coordinates and canonical pose; and all by name.
+
+The transformations themselves stand in `similarities`, `linear_transformations` and `perspectives`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 
+import numpy as np
 import tensorflow as tf
 
 from tfgalaxy.configuration import check
+from tfgalaxy.layers.light_ellipse import Ellipse
 
 __all__ = [
+    "CANONICAL_WIDTH",
     "Parameter",
-    "Rotation",
-    "RotationScale",
-    "Scale",
     "Transformation",
-    "Translation",
+    "affine_matrix",
+    "away_from_zero",
     "get_transformation",
     "register_transformation",
     "transformation_names",
     "wrap_angle",
 ]
+
+# Width of the light's ellipse in the canonical pose, in half-widths: that of a typical galaxy in the central half of a
+# survey's cut-out, so that most galaxies are magnified by little.
+CANONICAL_WIDTH = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +54,11 @@ class Transformation:
 
     An image is a transformed canonical image, phi(x) = phi*(T_theta^-1 x) (Tai et al. 2019, equation 2), so that the
     canonical view is phi*(x) = phi(T_theta x). Canonical coordinates rho obey rho(T_theta x) = rho(x) + theta (equation
-    5).
+    5). theta are the group's own, additive coordinates: a magnification is given by its logarithm.
 
     A subclass states `name` and `parameters` and gives `matrix` and `coordinates`; `compose` and `inverse` are those of
-    an additive group unless it says otherwise. `register_transformation` makes it known by its name.
+    an additive group unless it says otherwise. It also says which pose is canonical, angles aside: by `pose_of_ellipse`
+    where T_theta keeps parallels parallel, else by `moments`. `register_transformation` makes it known by its name.
 
     Attributes:
         name: by which layers and configurations refer to it.
@@ -83,9 +91,27 @@ class Transformation:
         """rho of points (x, y): [..., 2] to [..., k]."""
         raise NotImplementedError
 
-    def reference(self, window: float) -> tuple[float, ...]:
-        """Mean of rho, [k], that defines the canonical pose for light weighted by a Gaussian of that width."""
-        return (0.0,) * self.size
+    @property
+    def affine(self) -> bool:
+        """Whether the pose is read from the light's ellipse, because `pose_of_ellipse` is given."""
+        return type(self).pose_of_ellipse is not Transformation.pose_of_ellipse
+
+    def pose_of_ellipse(self, ellipse: Ellipse) -> tf.Tensor:
+        """theta [B, k], 0 for angles, of images whose light has that ellipse.
+
+        With E the ellipse of an image, that of the transformed image is T_theta E, so that this must obey
+        pose_of_ellipse(T_theta E) = pose_of_ellipse(E) + theta. A transformation that does not give it is read by its
+        `moments`.
+        """
+        raise NotImplementedError
+
+    def moments(self, points: tf.Tensor) -> tf.Tensor:
+        """Smooth functions of points, [..., 2] to [..., k], whose mean over the light is 0 in the canonical pose.
+
+        The mean is taken under a Gaussian window about the centre. rho itself will do where it is smooth and changes
+        sign.
+        """
+        return self.coordinates(points)
 
     def compose(self, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
         """theta of T_first T_second, [B, k]."""
@@ -101,110 +127,23 @@ class Transformation:
 
 def wrap_angle(angle: tf.Tensor) -> tf.Tensor:
     """The same angle in [-pi, pi)."""
-    pi = tf.constant(3.141592653589793, angle.dtype)
+    pi = tf.constant(np.pi, angle.dtype)
     return tf.math.floormod(angle + pi, 2 * pi) - pi
 
 
-def _mean_log_radius(window: float) -> float:
-    # Light of constant brightness under the window has log(window) + 0.06, a point has -infinity. With 0.4 below
-    # log(window) the window reaches far into a galaxy's faint outskirts, yet fits in a cut-out twice as wide.
-    return math.log(window) - 0.4
-
-
-def _affine(xx: tf.Tensor, xy: tf.Tensor, yx: tf.Tensor, yy: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """[[xx, xy, x], [yx, yy, y], [0, 0, 1]] for each image: six tensors [B] to [B, 3, 3]."""
+def affine_matrix(
+    xx: tf.Tensor, xy: tf.Tensor, yx: tf.Tensor, yy: tf.Tensor, x: tf.Tensor | None = None, y: tf.Tensor | None = None
+) -> tf.Tensor:
+    """[[xx, xy, x], [yx, yy, y], [0, 0, 1]] for each image: tensors [B] to [B, 3, 3]; without a shift x = y = 0."""
     zero, one = tf.zeros_like(xx), tf.ones_like(xx)
+    x, y = zero if x is None else x, zero if y is None else y
     rows = [tf.stack(row, axis=-1) for row in ((xx, xy, x), (yx, yy, y), (zero, zero, one))]
     return tf.stack(rows, axis=-2)
 
 
-def _log_radius(points: tf.Tensor) -> tf.Tensor:
-    # The smallest radius only matters at the pole itself, where the logarithm has no value.
-    return 0.5 * tf.math.log(tf.maximum(tf.reduce_sum(tf.square(points), axis=-1), 1e-6))
-
-
-def _direction(points: tf.Tensor) -> tf.Tensor:
-    at_pole = tf.reduce_all(points == 0, axis=-1)
-    return tf.atan2(points[..., 1], tf.where(at_pole, tf.ones_like(points[..., 0]), points[..., 0]))
-
-
-@dataclasses.dataclass(frozen=True)
-class Rotation(Transformation):
-    """A turn about the centre by `angle`, from +x towards +y; rho = atan2(y, x)."""
-
-    name: str = "rotation"
-    parameters: tuple[Parameter, ...] = (Parameter("angle", "radians", -3.141592653589793, 3.141592653589793, True),)
-
-    @property
-    def turns(self) -> bool:
-        return True
-
-    def matrix(self, theta: tf.Tensor) -> tf.Tensor:
-        cosine, sine = tf.cos(theta[:, 0]), tf.sin(theta[:, 0])
-        zero = tf.zeros_like(sine)
-        return _affine(cosine, -sine, sine, cosine, zero, zero)
-
-    def coordinates(self, points: tf.Tensor) -> tf.Tensor:
-        return _direction(points)[..., tf.newaxis]
-
-
-@dataclasses.dataclass(frozen=True)
-class Translation(Transformation):
-    """A shift by (x, y), in half-widths; rho = (x, y)."""
-
-    name: str = "translation"
-    parameters: tuple[Parameter, ...] = (
-        Parameter("x", "half-widths", -0.1, 0.1),
-        Parameter("y", "half-widths", -0.1, 0.1),
-    )
-
-    def matrix(self, theta: tf.Tensor) -> tf.Tensor:
-        zero = tf.zeros_like(theta[:, 0])
-        return _affine(zero + 1, zero, zero, zero + 1, theta[:, 0], theta[:, 1])
-
-    def coordinates(self, points: tf.Tensor) -> tf.Tensor:
-        return points
-
-
-@dataclasses.dataclass(frozen=True)
-class Scale(Transformation):
-    """A magnification about the centre by exp(log_scale); rho = log r."""
-
-    name: str = "scale"
-    parameters: tuple[Parameter, ...] = (Parameter("log_scale", "log of the magnification", -0.2, 0.2),)
-
-    def matrix(self, theta: tf.Tensor) -> tf.Tensor:
-        factor, zero = tf.exp(theta[:, 0]), tf.zeros_like(theta[:, 0])
-        return _affine(factor, zero, zero, factor, zero, zero)
-
-    def coordinates(self, points: tf.Tensor) -> tf.Tensor:
-        return _log_radius(points)[..., tf.newaxis]
-
-    def reference(self, window: float) -> tuple[float, ...]:
-        return (_mean_log_radius(window),)
-
-
-@dataclasses.dataclass(frozen=True)
-class RotationScale(Transformation):
-    """A turn by `angle` and a magnification by exp(log_scale) about the centre; rho = (atan2(y, x), log r)."""
-
-    name: str = "rotation_scale"
-    parameters: tuple[Parameter, ...] = (
-        Parameter("angle", "radians", -3.141592653589793, 3.141592653589793, True),
-        Parameter("log_scale", "log of the magnification", -0.2, 0.2),
-    )
-
-    def matrix(self, theta: tf.Tensor) -> tf.Tensor:
-        factor = tf.exp(theta[:, 1])
-        cosine, sine = factor * tf.cos(theta[:, 0]), factor * tf.sin(theta[:, 0])
-        zero = tf.zeros_like(sine)
-        return _affine(cosine, -sine, sine, cosine, zero, zero)
-
-    def coordinates(self, points: tf.Tensor) -> tf.Tensor:
-        return tf.stack([_direction(points), _log_radius(points)], axis=-1)
-
-    def reference(self, window: float) -> tuple[float, ...]:
-        return (0.0, _mean_log_radius(window))
+def away_from_zero(values: tf.Tensor) -> tf.Tensor:
+    """The values, but for those within 1e-6 of 0, which become 1e-6: on the lines where a rho has no value."""
+    return tf.where(tf.abs(values) < 1e-6, tf.constant(1e-6, values.dtype), values)
 
 
 _REGISTRY: dict[str, Transformation] = {}
@@ -232,7 +171,3 @@ def get_transformation(name: str) -> Transformation:
     rule = f"must be one of {', '.join(transformation_names())}"
     check(name in _REGISTRY, "transformation", rule, name, "Choose one, or register your own.")
     return _REGISTRY[name]
-
-
-for _transformation in (Rotation(), Translation(), Scale(), RotationScale()):
-    register_transformation(_transformation)

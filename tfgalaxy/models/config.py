@@ -70,7 +70,7 @@ class ModelConfig(Configuration):
         contrast_weight: weight of the contrast between two views of a galaxy in the VAE step; 0 turns it off.
         contrast_temperature: temperature of that contrast.
         classifier_views, vae_views: random views in training, for either clock.
-        prediction_views: fixed views whose predictions are averaged.
+        prediction_views: fixed views whose predictions are averaged; 2 are the galaxy and its mirror image.
         precision: dtype policy of the convolutions; losses and probabilities are float32 always. A run's finished model
             computes in float32, whatever it was trained in.
         seed: seed of the weights and of everything random in training.
@@ -102,7 +102,7 @@ class ModelConfig(Configuration):
     contrast_temperature: float = 0.2
     classifier_views: ViewConfig = dataclasses.field(default_factory=ViewConfig)
     vae_views: ViewConfig = dataclasses.field(default_factory=ViewConfig)
-    prediction_views: int = 4
+    prediction_views: int = 2
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
 

@@ -40,7 +40,7 @@ class PolarDecoder(keras.layers.Layer):
         self.radii, self.angles, self.channels = radii, angles, channels
         self.filters, self.normalization = tuple(filters), normalization
         # Sublayers follow the global policy, not this layer's, unless they are given it.
-        self._policy = {"dtype": kwargs.get("dtype")}
+        self._policy: dict[str, Any] = {"dtype": kwargs.get("dtype")}
         cells = radii // 8 * (angles // 8)
         self.start = keras.layers.Dense(cells * filters[0], activation="relu", name="start", **self._policy)
         self.convolutions = [

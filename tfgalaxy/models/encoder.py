@@ -36,7 +36,7 @@ class PolarEncoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.filters, self.latent_size, self.normalization = tuple(filters), latent_size, normalization
         # Sublayers follow the global policy, not this layer's, unless they are given it.
-        policy = {"dtype": kwargs.get("dtype")}
+        policy: dict[str, Any] = {"dtype": kwargs.get("dtype")}
         self.convolutions = [
             PolarConv2D(count, 3, use_bias=False, name=f"convolution_{block}", **policy)
             for block, count in enumerate(filters)

@@ -26,6 +26,7 @@ from tfgalaxy.training.progress import StepProgress
 from tfgalaxy.training.regimes import make_optimizers, phases
 from tfgalaxy.training.run_directory import RunDirectory
 from tfgalaxy.training.run_log import RunLog
+from tfgalaxy.training.shared_start import SharedStart
 from tfgalaxy.training.weight_average import WeightAverage, get_values, set_values
 
 __all__ = ["RunData", "prepare_data", "train"]
@@ -50,9 +51,15 @@ class RunData:
 
 
 def prepare_data(
-    config: RunConfig, catalogue: Catalogue, cache: str | os.PathLike[str] | None = None, quiet: bool = False
+    config: RunConfig,
+    catalogue: Catalogue,
+    cache: str | os.PathLike[str] | None = None,
+    quiet: bool = False,
+    pixels: Pixels | None = None,
 ) -> RunData:
-    """Splits the catalogue, takes the labelled galaxies, and decodes all images that the run needs."""
+    """Splits the catalogue, takes the labelled galaxies, and decodes all images that the run needs, unless `pixels`
+    holds them.
+    """
     train, validation, test = catalogue.split(config.data.split_seed, config.data.split_fractions)
     if config.data.labels is not None:
         train = train.take_labelled(config.data.labels, config.data.label_seed)
@@ -62,12 +69,14 @@ def prepare_data(
     settings = Preprocessing(image_size=model.image_size, channels=model.channels, crop_fraction=model.crop_fraction)
     pool = [] if config.training.regime == "supervised" else list(train.unlabelled_files)
     files = [*train.files, *validation.files, *pool]
-    with progress_bar("reading images", "images", quiet) as report:
-        pixels = load_pixels(files, settings, cache=cache, progress=report)
+    if pixels is None:
+        with progress_bar("reading images", "images", quiet) as report:
+            pixels = load_pixels(files, settings, cache=cache, progress=report)
     train, validation = exclude_broken(train, pixels), exclude_broken(validation, pixels)
     train_pixels, validation_pixels = pixels.select(train.files), pixels.select(validation.files)
     broken = {file for file, _ in pixels.excluded}
-    pool_pixels = pixels.select([*train.files, *(file for file in pool if file not in broken)])
+    # In an order that does not depend on which of them are labelled: see `SharedStart`.
+    pool_pixels = pixels.select(sorted([*train.files, *(file for file in pool if file not in broken)]))
     return RunData(train, validation, test, train_pixels, validation_pixels, pool_pixels)
 
 
@@ -79,6 +88,8 @@ def train(
     cache: str | os.PathLike[str] | None = None,
     sources: dict[str, Any] | None = None,
     quiet: bool = False,
+    pixels: Pixels | None = None,
+    starts: str | os.PathLike[str] | None = None,
 ) -> RunDirectory:
     """Trains a model, keeps the best epoch's weights and fits their concentrations to the validation galaxies' votes.
 
@@ -90,6 +101,9 @@ def train(
         cache: where decoded images are kept between runs; in memory when None.
         sources: where the data came from, for the record.
         quiet: whether to show no progress.
+        pixels: decoded images that hold all of the run's, so that none is decoded twice.
+        starts: folder where the state after the unlabelled epochs is kept for runs that begin alike, and taken from;
+            what comes out is the same as without it.
 
     Returns:
         The finished run.
@@ -110,7 +124,7 @@ def train(
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.training.seed)
-    data = prepare_data(config, catalogue, cache, quiet)
+    data = prepare_data(config, catalogue, cache, quiet, pixels)
     excluded = _write_split(run, catalogue, data)
     write_excluded(run.excluded_file, excluded)
     if excluded:
@@ -118,7 +132,7 @@ def train(
             f"{len(excluded):,} excluded, listed with the reason in {run.excluded_file}", soft_wrap=True
         )
     model = make_model(config, data.train)
-    _fit(run, config, data, model, quiet)
+    _fit(run, config, data, model, quiet, None if starts is None else Path(starts))
     model = in_float32(model)
     calibrate_concentration(model, data.validation_pixels.array, data.validation.votes)
     with atomic_file(run.model_file) as temporary:
@@ -147,7 +161,9 @@ def in_float32(model: GalaxyVAE) -> GalaxyVAE:
     return exact
 
 
-def _fit(run: RunDirectory, config: RunConfig, data: RunData, model: GalaxyVAE, quiet: bool) -> None:
+def _fit(
+    run: RunDirectory, config: RunConfig, data: RunData, model: GalaxyVAE, quiet: bool, starts: Path | None
+) -> None:
     training, labels = config.training, len(data.train)
     optimizers = make_optimizers(training, labels)
     plan = phases(training, labels)
@@ -155,6 +171,12 @@ def _fit(run: RunDirectory, config: RunConfig, data: RunData, model: GalaxyVAE, 
     average = WeightAverage(model, training.weight_average)
     log = RunLog(run, model, optimizers, average, training.patience)
     log.resume()
+    start = None
+    if starts is not None and plan[0].batches == "unlabelled":
+        start = SharedStart(starts, config, data.pool_pixels, model, optimizers["vae_optimizer"])
+    taken = start.take() if start is not None and log.next_epoch == 0 else None
+    if taken is not None:
+        log.rows, log.next_epoch = taken, plan[0].last_epoch
     total_steps = plan[-1].last_epoch * training.steps_per_epoch
     with progress_bar("training", "steps", quiet) as report:
         progress = StepProgress(report, total_steps, log.next_epoch * training.steps_per_epoch)
@@ -162,7 +184,11 @@ def _fit(run: RunDirectory, config: RunConfig, data: RunData, model: GalaxyVAE, 
             if log.next_epoch >= phase.last_epoch or log.stopped:
                 continue
             if log.next_epoch == phase.first_epoch:
-                _begin(model, phase, average)
+                if phase.first_epoch > 0 and taken is None:
+                    _take_over(model, average)
+                    if start is not None:
+                        start.keep(log.rows)
+                average.start()
             log.phase = phase
             model.compile(
                 **optimizers,
@@ -183,14 +209,12 @@ def _fit(run: RunDirectory, config: RunConfig, data: RunData, model: GalaxyVAE, 
     log.restore_best()
 
 
-def _begin(model: GalaxyVAE, phase: Any, average: WeightAverage) -> None:
-    """What a phase starts from: the classifier's statistics from the VAE's after a start of the latter, a new
-    average.
+def _take_over(model: GalaxyVAE, average: WeightAverage) -> None:
+    """What the classifier's clock finds after unlabelled epochs: averaged weights, and the VAE's statistics as its
+    own.
     """
-    if phase.first_epoch > 0:
-        average.accept()
-        model.copy_statistics("vae", "classifier")
-    average.start()
+    average.accept()
+    model.copy_statistics("vae", "classifier")
 
 
 def _write_split(run: RunDirectory, catalogue: Catalogue, data: RunData) -> list[Exclusion]:

@@ -1,0 +1,150 @@
+"""What is to be predicted: images in TFRecord files of `tf.train.Example`, as TensorFlow Datasets writes them."""
+
+from __future__ import annotations
+
+import glob
+import os
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfgalaxy.configuration import check
+from tfgalaxy.data.image_headers import DAMAGED, check_content
+from tfgalaxy.data.preprocessing import Preprocessing
+from tfgalaxy.errors import InputError
+from tfgalaxy.export.prediction_inputs import file_marks
+
+__all__ = ["RecordImages"]
+
+# A record is: its length (8 bytes), the length's checksum (4), the content, the content's checksum (4).
+_HEAD, _CHECKSUM = 12, 4
+_READ_AHEAD = 64
+
+
+class RecordImages:
+    """Images in TFRecord files, one `tf.train.Example` a record.
+
+    Rows are in the order of the files' names and of the records in them. `file` of a row is its TFRecord file.
+
+    Args:
+        pattern: a glob, as in `galaxy_zoo2-test.tfrecord-*`; files are not compressed.
+        image_feature: name of the feature that holds the JPEG or PNG bytes.
+        id_feature: name of the feature that holds the id, text or an integer; a record without it is named
+            `<file>:<number>`, counted from 0.
+
+    Raises:
+        InputError: no such file, one that is no whole TFRecord, or a first record without the image feature.
+    """
+
+    def __init__(self, pattern: str, image_feature: str = "image", id_feature: str = "id") -> None:
+        self.image_feature, self.id_feature = image_feature, id_feature
+        self.files = sorted(os.path.abspath(file) for file in glob.glob(pattern, recursive=True))
+        check(len(self.files) > 0, "tfrecords", "must name at least one file", pattern, "Check the pattern.")
+        offsets = [_record_offsets(file) for file in self.files]
+        self._offsets = np.concatenate(offsets)
+        self._starts = np.cumsum([0, *map(len, offsets)])
+        check(len(self) > 0, "tfrecords", "must hold at least one record", pattern, "Check the files.")
+        features = self._features(0)
+        known = ", ".join(sorted(features)) or "no features of a tf.train.Example"
+        check(image_feature in features, "image_feature", f"must be one of the records' ({known})", image_feature, "")
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def names(self, start: int, stop: int) -> tuple[list[str], list[str]]:
+        """Ids and files of some rows."""
+        rows = range(start, min(stop, len(self)))
+        return [self._id(row) for row in rows], [self._place(row)[0] for row in rows]
+
+    def contents(self, start: int) -> Any:
+        """A `tf.data.Dataset` of (row, bytes) of the records from a row on."""
+        import tensorflow as tf
+
+        def blocks() -> Iterator[tuple[NDArray[np.int64], list[bytes]]]:
+            # Many records a step: the step from Python into the pipeline costs more than reading one.
+            for first in range(start, len(self), _READ_AHEAD):
+                rows = np.arange(first, min(first + _READ_AHEAD, len(self)), dtype=np.int64)
+                yield rows, [self._image_bytes(row) for row in rows]
+
+        specification = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.string))
+        return tf.data.Dataset.from_generator(blocks, output_signature=specification).prefetch(2).unbatch()
+
+    def read(self, row: int, preprocessing: Preprocessing) -> np.ndarray:
+        """One row, uint8 [S, S, C].
+
+        Raises:
+            InputError: it holds no image; the rule says why.
+        """
+        import tensorflow as tf
+
+        from tfgalaxy.data.images import decoder
+
+        features = self._features(row)
+        name = f"{self._place(row)[0]}, record {self._place(row)[1]}"
+        if self.image_feature not in features:
+            rule = f"must be a tf.train.Example with the feature '{self.image_feature}'"
+            raise InputError(name, rule, sorted(features), "Replace the file.")
+        content = self._image_bytes(row)
+        check_content(name, content)
+        try:
+            return decoder(preprocessing)(tf.constant(content)).numpy()
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(name, *DAMAGED) from error
+
+    def fingerprint(self) -> str:
+        """A hash over the names of features and the files' paths, sizes and times of modification."""
+        return file_marks([self.image_feature, self.id_feature, *self.files], self.files)
+
+    def _place(self, row: int) -> tuple[str, int]:
+        """The file of a row and the number of its record there."""
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self.files[number], int(row - self._starts[number])
+
+    def _features(self, row: int) -> dict[str, Any]:
+        """The features of a row by name; none where the record is no `tf.train.Example`."""
+        from google.protobuf.message import DecodeError
+        from tensorflow.core.example.example_pb2 import Example
+
+        with open(self._place(row)[0], "rb") as stream:
+            stream.seek(int(self._offsets[row]))
+            length = _length(stream.read(_HEAD))
+            record = stream.read(length)
+        try:
+            return dict(Example.FromString(record).features.feature)
+        except DecodeError:
+            return {}
+
+    def _image_bytes(self, row: int) -> bytes:
+        feature = self._features(row).get(self.image_feature)
+        return feature.bytes_list.value[0] if feature is not None and feature.bytes_list.value else b""
+
+    def _id(self, row: int) -> str:
+        feature = self._features(row).get(self.id_feature)
+        if feature is not None and feature.bytes_list.value:
+            return str(feature.bytes_list.value[0].decode("utf-8", "replace"))
+        if feature is not None and feature.int64_list.value:
+            return str(feature.int64_list.value[0])
+        file, number = self._place(row)
+        return f"{os.path.basename(file)}:{number}"
+
+
+def _length(head: bytes) -> int:
+    return int(struct.unpack("<Q", head[:8])[0])
+
+
+def _record_offsets(file: str) -> NDArray[np.int64]:
+    """Where each record starts; their contents are skipped, so that a file takes little longer than its directory."""
+    size, position, offsets = os.path.getsize(file), 0, []
+    with open(file, "rb", buffering=0) as stream:
+        while position < size:
+            offsets.append(position)
+            head = stream.read(_HEAD)
+            position += _HEAD + _CHECKSUM + (_length(head) if len(head) == _HEAD else size)
+            if position > size:
+                rule, value = "must be a whole, uncompressed TFRecord file", f"cut or damaged at byte {offsets[-1]:,}"
+                raise InputError(file, rule, value, "Unpack it, or copy it from its source again.")
+            stream.seek(position)
+    return np.array(offsets, np.int64)
