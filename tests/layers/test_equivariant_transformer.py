@@ -91,7 +91,7 @@ def test_sequence_of_translation_and_rotation_scale_is_self_consistent():
     # Measured with different seeds: 0.01 to 0.06 mean, 0.006 to 0.03 median. About the middle of its light an image has
     # little left that distinguishes one side from the other, so that one image in 50 may jump.
     assert error.mean() < 0.1
-    assert np.median(error) < 0.05
+    assert np.median(error) < 0.03
     transformation = np.tile(np.eye(3), (48, 1, 1))
     transformation[:, :2, :2], transformation[:, :2, 2] = linear, SHIFT
     # The composed matrix of the transformed image is T times that of the image.
