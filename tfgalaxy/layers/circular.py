@@ -16,7 +16,7 @@ def circular_mean(probabilities: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     angle = atan2(S, C), length = sqrt(C^2 + S^2) with C = sum_j p_j cos(2 pi j / A), S = sum_j p_j sin(2 pi j / A).
 
     Args:
-        probabilities: [B, A], float32, each row summing to 1.
+        probabilities: [B, A], float32 or float64, each row summing to 1.
 
     Returns:
         angle [B] in (-pi, pi] and length [B] in [0, 1]: 1 where all probability lies at one angle, 0 where none is
@@ -24,14 +24,15 @@ def circular_mean(probabilities: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
     Reference: Mardia and Jupp, Directional Statistics, 2000, section 2.2.
     """
-    steps = angle_steps(probabilities.shape[-1]).astype(np.float32)
-    cosine = tf.linalg.matvec(probabilities, tf.cos(steps))
-    sine = tf.linalg.matvec(probabilities, tf.sin(steps))
+    steps = angle_steps(probabilities.shape[-1])
+    cosine = tf.linalg.matvec(probabilities, tf.constant(np.cos(steps), probabilities.dtype))
+    sine = tf.linalg.matvec(probabilities, tf.constant(np.sin(steps), probabilities.dtype))
     # Where no angle is preferred the gradient of atan2 is infinite: a tiny offset keeps it finite.
     squared = tf.square(cosine) + tf.square(sine)
     flat = squared < 1e-12
-    length = tf.sqrt(tf.where(flat, 1e-12, squared))
-    return tf.atan2(tf.where(flat, 0.0, sine), tf.where(flat, 1e-6, cosine)), length
+    length = tf.sqrt(tf.where(flat, tf.constant(1e-12, squared.dtype), squared))
+    zero, tiny = tf.constant(0.0, sine.dtype), tf.constant(1e-6, sine.dtype)
+    return tf.atan2(tf.where(flat, zero, sine), tf.where(flat, tiny, cosine)), length
 
 
 def turning_matrix(angle: tf.Tensor, angles: int, output_angles: int | None = None) -> tf.Tensor:

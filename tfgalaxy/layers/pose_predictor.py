@@ -76,20 +76,23 @@ class PosePredictor(keras.layers.Layer):
 
     def logits(self, polar: tf.Tensor) -> tf.Tensor:
         """One logit for each angle, [B, A]."""
-        return self._logits(_standardised(tf.cast(polar, tf.float32), _taper(polar.shape[1])))
+        return tf.cast(self._logits(_standardised(tf.cast(polar, tf.float64), _taper(polar.shape[1]))), tf.float32)
 
     def _logits(self, x: tf.Tensor) -> tf.Tensor:
         x = tf.nn.avg_pool2d(x, ksize=[self.pool, 1], strides=[self.pool, 1], padding="VALID")
-        x = _standardised(polar_convolution(x, tf.cast(self.kernel, tf.float32)))
-        x = tf.nn.relu(x * tf.cast(self.gamma, tf.float32) + tf.cast(self.beta, tf.float32))  # [B, R / pool, A, F]
-        kernel = tf.reshape(tf.cast(self.logit_kernel, tf.float32), [1, x.shape[1], 1, self.filters])
+        x = _standardised(polar_convolution(x, tf.cast(self.kernel, tf.float64)))
+        x = tf.nn.relu(x * tf.cast(self.gamma, tf.float64) + tf.cast(self.beta, tf.float64))  # [B, R / pool, A, F]
+        kernel = tf.reshape(tf.cast(self.logit_kernel, tf.float64), [1, x.shape[1], 1, self.filters])
         return tf.reduce_sum(x * kernel, axis=[1, 3])
 
     def call(self, polar: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        view = _standardised(tf.cast(polar, tf.float32), _taper(polar.shape[1]))
+        # The angle of a round galaxy hangs on the last digits, which differ between batches of one image and of many:
+        # in float64 those are beyond float32's.
+        view = _standardised(tf.cast(polar, tf.float64), _taper(polar.shape[1]))
         angle, length = circular_mean(tf.nn.softmax(self.temperature * self._logits(view)))
         length = tf.sqrt(tf.maximum(length * _elongation(view), 1e-12))  # where the gradient ends before it is infinite
-        return angle[:, tf.newaxis], concentration_of_length(length)[:, tf.newaxis]
+        concentration = concentration_of_length(tf.cast(length, tf.float32))
+        return tf.cast(angle, tf.float32)[:, tf.newaxis], concentration[:, tf.newaxis]
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[tuple[int | None, int], ...]:
         return ((input_shape[0], 1), (input_shape[0], 1))
@@ -104,24 +107,24 @@ class PosePredictor(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
-def _taper(radii: int) -> NDArray[np.float32]:
+def _taper(radii: int) -> NDArray[np.float64]:
     """cos^2 (pi r / 2 r_max) at each ring, [R, 1, 1]: 1 in the middle, 0 at the outer edge."""
     radius = (np.arange(radii) + 0.5) / radii
-    return (np.cos(0.5 * np.pi * radius) ** 2).astype(np.float32)[:, np.newaxis, np.newaxis]
+    return np.asarray(np.cos(0.5 * np.pi * radius) ** 2)[:, np.newaxis, np.newaxis]
 
 
 def _elongation(view: tf.Tensor) -> tf.Tensor:
     """Share of a view's variance, by area, in the second harmonics of its rings: [B, R, A, C] to [B], from 0 to 1."""
     radii, angles = view.shape[1:3]
-    area = (np.arange(radii, dtype=np.float32) + 0.5)[:, np.newaxis, np.newaxis]
+    area = (np.arange(radii) + 0.5)[:, np.newaxis, np.newaxis]
     phase = 2.0 * angle_steps(angles)
-    waves = np.stack([np.cos(phase), np.sin(phase)], axis=-1).astype(np.float32) / angles
+    waves = np.stack([np.cos(phase), np.sin(phase)], axis=-1) / angles
     harmonics = tf.tensordot(view, tf.constant(waves), axes=[[2], [0]])  # [B, R, C, 2]
     elongated = 2.0 * tf.reduce_sum(area * tf.square(harmonics), axis=[1, 2, 3])
     return elongated / (tf.reduce_sum(area * tf.square(view), axis=[1, 2, 3]) / angles + 1e-8)
 
 
-def _standardised(x: tf.Tensor, taper: NDArray[np.float32] | float = 1.0) -> tf.Tensor:
+def _standardised(x: tf.Tensor, taper: NDArray[np.float64] | float = 1.0) -> tf.Tensor:
     """Each image's values with mean 0, times the taper, with deviation 1; a flat image stays at 0."""
     mean = tf.reduce_mean(x * (taper / np.mean(taper)), axis=[1, 2, 3], keepdims=True)
     x = (x - mean) * taper
