@@ -283,3 +283,30 @@ def test_log_polar_view_moves_along_the_radius_with_scale():
 def test_bad_arguments_are_refused(make, words):
     with pytest.raises(InputError, match=words):
         make()
+
+
+def _damaged_images():
+    """What broken surveys hold: nothing, one level, a strip along each edge, one bright pixel, half an image."""
+    images = np.zeros((9, 64, 64, 3), np.float32)
+    images[1] = 0.5
+    images[2, :3, :50], images[3, -3:], images[4, :, :3], images[5, :, -3:] = 0.6, 0.6, 0.6, 0.6
+    images[6, 0, 63], images[7, :, 40:], images[8, ::2] = 1.0, 0.4, 0.3
+    return tf.constant(images)
+
+
+@pytest.mark.parametrize("name", [*transformation_names(), "translation, rotation_scale"])
+def test_damaged_images_have_finite_poses_and_gradients(name):
+    layer = EquivariantTransformerSequence(name.split(", "))
+    images = _damaged_images()
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        pose = layer.pose(images)
+        view = layer(images)
+        loss = tf.reduce_mean(view) + tf.reduce_mean(pose.matrix)
+    assert np.isfinite(pose.mean).all()
+    assert np.isfinite(pose.concentration).all()
+    assert np.isfinite(view).all()
+    # The centre of a view that is looked for beyond the image would be one of sky alone.
+    assert np.abs(np.asarray(pose.matrix)[:, :2, 2]).max() <= 1.5
+    for gradient in tape.gradient(loss, [images, *layer.trainable_variables]):
+        assert gradient is None or np.isfinite(gradient).all()

@@ -80,13 +80,13 @@ def test_the_split_is_the_same_in_every_regime_and_nested(catalogue, tmp_path):
 
 
 def test_a_shared_start_changes_nothing_but_the_time(catalogue, tmp_path):
-    def run(name, labels, regime, starts):
-        config = small_config(regime, epochs=2, unlabelled_epochs=2)
+    def run(name, labels, regime, starts, **training):
+        config = small_config(regime, epochs=2, unlabelled_epochs=2, **training)
         config = config.replace(data=config.data.replace(labels=labels))
         return train(config, catalogue, tmp_path / name, quiet=True, starts=starts)
 
     starts = tmp_path / "starts"
-    run("first", 6, "two-step", starts)
+    run("first", 6, "two-step", starts, classifier_learning_rate=5e-4)
     (entry,) = starts.iterdir()
     stamp = entry.stat().st_mtime_ns
     shared, own = run("shared", 12, "alternating", starts), run("own", 12, "alternating", None)

@@ -14,6 +14,10 @@ STEPS_WITH_GRADIENT = 5
 START = 0.2
 SMALLEST_VARIANCE = 1e-5  # a width of a tenth of a pixel of a 64 pixels wide image
 LARGEST_VARIANCE = 0.25
+# The mean stays within the image. Without that, two steps towards light at its edge leave it, and there is none outside.
+FARTHEST = 1.0
+# A window with less light than this, of pixels of at most 1, says nothing: the ellipse stays as it is.
+FAINTEST = 1e-6
 
 
 class Ellipse(NamedTuple):
@@ -57,7 +61,7 @@ def matched_ellipse(light: tf.Tensor, points: tf.Tensor) -> tuple[Ellipse, tf.Te
 
     def step(*values: tf.Tensor) -> Ellipse:
         here = Ellipse(*values)
-        return _next(here, _means(_weights(here, light, powers), powers))
+        return _next(here, *_means(_weights(here, light, powers), powers))
 
     # A loop of the graph, which keeps it small; stopped, since the gradient of all steps is not needed.
     ellipse = tf.while_loop(lambda *_: True, step, ellipse, maximum_iterations=ITERATIONS - STEPS_WITH_GRADIENT)
@@ -65,7 +69,8 @@ def matched_ellipse(light: tf.Tensor, points: tf.Tensor) -> tuple[Ellipse, tf.Te
     for _ in range(STEPS_WITH_GRADIENT):
         ellipse = step(*ellipse)
     weights = _weights(ellipse, light, powers)
-    return ellipse, tf.square(tf.reduce_sum(weights, axis=-1)) / tf.reduce_sum(tf.square(weights), axis=-1)
+    squares = tf.maximum(tf.reduce_sum(tf.square(weights), axis=-1), 1e-30)
+    return ellipse, tf.square(tf.reduce_sum(weights, axis=-1)) / squares + 1e-6
 
 
 def _weights(ellipse: Ellipse, light: tf.Tensor, powers: tf.Tensor) -> tf.Tensor:
@@ -81,17 +86,22 @@ def _weights(ellipse: Ellipse, light: tf.Tensor, powers: tf.Tensor) -> tf.Tensor
     return light * tf.exp(-0.5 * exponent)
 
 
-def _means(weights: tf.Tensor, powers: tf.Tensor) -> tf.Tensor:
-    """Weighted means of x, y, xx, xy, yy, [B, 5]."""
+def _means(weights: tf.Tensor, powers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sum of the weights [B], and weighted means of x, y, xx, xy, yy, [B, 5]."""
     shared = powers.shape.rank == 2
     sums = tf.matmul(weights, powers) if shared else tf.linalg.matvec(powers, weights, transpose_a=True)
-    return sums[:, 1:] / (sums[:, :1] + 1e-20)
+    return sums[:, 0], sums[:, 1:] / (sums[:, :1] + 1e-20)
 
 
-def _next(ellipse: Ellipse, means: tf.Tensor) -> Ellipse:
+def _next(ellipse: Ellipse, total: tf.Tensor, means: tf.Tensor) -> Ellipse:
     x, y, xx, xy, yy = tf.unstack(means, num=5, axis=-1)
-    step_x, step_y = x - ellipse.x, y - ellipse.y
-    xx, xy, yy = xx - x * x, xy - x * y, yy - y * y
+    known = total / (total + FAINTEST)
+    step_x, step_y = known * (x - ellipse.x), known * (y - ellipse.y)
+    # S, which at the solution is C / 2.
+    old = 0.5 * (1.0 - known)
+    xx = known * (xx - x * x) + old * ellipse.xx
+    xy = known * (xy - x * y) + old * ellipse.xy
+    yy = known * (yy - y * y) + old * ellipse.yy
     determinant = ellipse.xx * ellipse.yy - tf.square(ellipse.xy)
     # R = S C^-1, then C = 4 R S.
     a, b = xx * ellipse.yy - xy * ellipse.xy, xy * ellipse.xx - xx * ellipse.xy
@@ -100,6 +110,6 @@ def _next(ellipse: Ellipse, means: tf.Tensor) -> Ellipse:
     new_xx, new_yy = factor * (a * xx + b * xy) + SMALLEST_VARIANCE, factor * (c * xy + d * yy) + SMALLEST_VARIANCE
     new_xy = factor * (a * xy + b * yy)
     shrink = tf.minimum(1.0, 2.0 * LARGEST_VARIANCE / (new_xx + new_yy))
-    return Ellipse(
-        ellipse.x + 2.0 * step_x, ellipse.y + 2.0 * step_y, shrink * new_xx, shrink * new_xy, shrink * new_yy
-    )
+    new_x = tf.clip_by_value(ellipse.x + 2.0 * step_x, -FARTHEST, FARTHEST)
+    new_y = tf.clip_by_value(ellipse.y + 2.0 * step_y, -FARTHEST, FARTHEST)
+    return Ellipse(new_x, new_y, shrink * new_xx, shrink * new_xy, shrink * new_yy)

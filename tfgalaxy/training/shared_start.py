@@ -22,21 +22,35 @@ from tfgalaxy.training.config import RunConfig
 
 __all__ = ["SharedStart"]
 
+# What only the classifier's clock, or what comes after the start, reads. All else makes another start.
+READ_LATER = {
+    "data": ("labels", "label_seed", "voters"),
+    "model": ("dropout", "label_smoothing", "voters", "classifier_views", "prediction_views"),
+    "training": (
+        "regime",
+        "epochs",
+        "patience",
+        "classifier_learning_rate",
+        "fine_tune",
+        "alternating_views",
+        "alternating_contrast_weight",
+    ),
+}
+
 
 class SharedStart:
     """One entry of a folder of starts.
 
     Args:
         folder: where they are kept.
-        config: of the run; its number of labels, their seed, the regime and what only the classifier's clock reads do
-            not matter.
+        config: of the run; what `READ_LATER` names does not matter.
         pool: the images of the unlabelled pool, in an order that does not depend on the labels.
         model, vae_optimizer: whose state is kept: all weights but the classifier's, and the optimiser's.
     """
 
     def __init__(self, folder: Path, config: RunConfig, pool: Pixels, model: GalaxyVAE, vae_optimizer: Any) -> None:
         values = config.to_dict()
-        for section, names in {"data": ("labels", "label_seed"), "training": ("regime", "epochs", "patience")}.items():
+        for section, names in READ_LATER.items():
             for name in names:
                 del values[section][name]
         total = hashlib.blake2b(json.dumps([values, versions()]).encode(), digest_size=20)
