@@ -14,8 +14,10 @@ STEPS_WITH_GRADIENT = 5
 START = 0.2
 SMALLEST_VARIANCE = 1e-5  # a width of a tenth of a pixel of a 64 pixels wide image
 LARGEST_VARIANCE = 0.25
-# The mean stays within the image. Without that, two steps towards light at its edge leave it, and there is none outside.
+# The mean stays within the image: a step towards light at its edge can leave it, and outside there is no light.
 FARTHEST = 1.0
+# Bound of |xy| / sqrt(xx yy), an axis ratio of 1/30: rounding errors of a longer ellipse may leave it without a window.
+LONGEST = 0.998
 # A window with less light than this, of pixels of at most 1, says nothing: the ellipse stays as it is.
 FAINTEST = 1e-6
 
@@ -108,7 +110,8 @@ def _next(ellipse: Ellipse, total: tf.Tensor, means: tf.Tensor) -> Ellipse:
     c, d = xy * ellipse.yy - yy * ellipse.xy, yy * ellipse.xx - xy * ellipse.xy
     factor = 4.0 / determinant
     new_xx, new_yy = factor * (a * xx + b * xy) + SMALLEST_VARIANCE, factor * (c * xy + d * yy) + SMALLEST_VARIANCE
-    new_xy = factor * (a * xy + b * yy)
+    longest = LONGEST * tf.sqrt(new_xx * new_yy)
+    new_xy = tf.clip_by_value(factor * (a * xy + b * yy), -longest, longest)
     shrink = tf.minimum(1.0, 2.0 * LARGEST_VARIANCE / (new_xx + new_yy))
     new_x = tf.clip_by_value(ellipse.x + 2.0 * step_x, -FARTHEST, FARTHEST)
     new_y = tf.clip_by_value(ellipse.y + 2.0 * step_y, -FARTHEST, FARTHEST)
