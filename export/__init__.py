@@ -5,8 +5,9 @@ Names are imported when they are first used: a REST client needs no TensorFlow.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tfgalaxy.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from tfgalaxy.export.client import Client
@@ -36,27 +37,17 @@ __all__ = [
     "write_table",
 ]
 
-_HOMES = {
-    "client": ("Client",),
-    "prediction": ("Predictor", "open_predictor", "predict_files"),
-    "prediction_inputs": ("ImageFiles", "catalogue_images", "folder_images"),
-    "prediction_parts": ("predict_to_file",),
-    "prediction_table": ("write_table",),
-    "record_inputs": ("RecordImages",),
-    "saved_model": ("next_version", "save"),
-    "serving_error": ("ServingError",),
-    "signatures": ("ServedModel",),
-}
-_MODULES = {name: module for module, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"tfgalaxy.export.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "client": ("Client",),
+        "prediction": ("Predictor", "open_predictor", "predict_files"),
+        "prediction_inputs": ("ImageFiles", "catalogue_images", "folder_images"),
+        "prediction_parts": ("predict_to_file",),
+        "prediction_table": ("write_table",),
+        "record_inputs": ("RecordImages",),
+        "saved_model": ("next_version", "save"),
+        "serving_error": ("ServingError",),
+        "signatures": ("ServedModel",),
+    },
+)

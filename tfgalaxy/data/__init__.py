@@ -6,8 +6,9 @@ that simulate galaxies.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tfgalaxy.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from tfgalaxy.data.augmentation import Augmentation, augment
@@ -45,28 +46,18 @@ __all__ = [
     "write_excluded",
 ]
 
-_HOMES = {
-    "augmentation": ("Augmentation", "augment"),
-    "catalogue": ("Catalogue", "load_catalogue"),
-    "exclusions": ("Exclusion", "write_excluded"),
-    "images": ("decode_bytes", "read_image"),
-    "pipelines": ("alternating_batches", "batches", "unlabelled_batches"),
-    "pixels": ("Pixels", "exclude_broken", "load_pixels"),
-    "preprocessing": ("Preprocessing",),
-    "questions": ("Question", "Questions", "load_questions"),
-    "simulation": ("simulate", "simulate_arrays"),
-    "tfds_pipeline": ("tfds_batches",),
-}
-_MODULES = {name: module for module, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"tfgalaxy.data.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "augmentation": ("Augmentation", "augment"),
+        "catalogue": ("Catalogue", "load_catalogue"),
+        "exclusions": ("Exclusion", "write_excluded"),
+        "images": ("decode_bytes", "read_image"),
+        "pipelines": ("alternating_batches", "batches", "unlabelled_batches"),
+        "pixels": ("Pixels", "exclude_broken", "load_pixels"),
+        "preprocessing": ("Preprocessing",),
+        "questions": ("Question", "Questions", "load_questions"),
+        "simulation": ("simulate", "simulate_arrays"),
+        "tfds_pipeline": ("tfds_batches",),
+    },
+)

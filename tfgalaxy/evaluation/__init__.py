@@ -5,8 +5,7 @@ Metrics, tables and figures need no TensorFlow; what measures a model with it is
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfgalaxy.evaluation.bootstrap import bootstrap_sums, percentile_interval
 from tfgalaxy.evaluation.equivariance_figure import equivariance_figure
@@ -22,6 +21,7 @@ from tfgalaxy.evaluation.gallery import gallery
 from tfgalaxy.evaluation.inputs import volunteer_fractions
 from tfgalaxy.evaluation.metrics import METRICS, baseline_fractions, log_likelihoods
 from tfgalaxy.evaluation.table import evaluation_table
+from tfgalaxy.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from tfgalaxy.evaluation.equivariance import EquivarianceError, ParameterError, Spread, equivariance_error
@@ -56,20 +56,10 @@ __all__ = [
     "volunteer_fractions",
 ]
 
-_HOMES = {
-    "equivariance": ("EquivarianceError", "ParameterError", "Spread", "equivariance_error"),
-    "invariance": ("Change", "InvarianceError", "invariance_error", "total_variation"),
-}
-_MODULES = {name: module for module, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"tfgalaxy.evaluation.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "equivariance": ("EquivarianceError", "ParameterError", "Spread", "equivariance_error"),
+        "invariance": ("Change", "InvarianceError", "invariance_error", "total_variation"),
+    },
+)
