@@ -1,10 +1,8 @@
-"""The client over real sockets, against the servant of this folder: same table as local predictions, and faults."""
+"""The client over real sockets, against the servant of this folder: same table as local predictions."""
 
 import re
 import subprocess
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,70 +10,12 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
-from astropy.io import fits
+from clients import client_of
 from export_model import CLASSIFY, EMBED, jpeg
-from servant import Models, RefusalError, RestServer, grpc_server, images_as_rows, rest_server, stacked
+from servant import images_as_rows, stacked
 
 from tfgalaxy.errors import InputError
-from tfgalaxy.export import Client, ServingError, open_predictor, predict_files
-
-BUSY = RefusalError("UNAVAILABLE", 503, "The server is busy")
-FAST = {"backoff": 0.01, "questions": "gz1"}
-
-
-@pytest.fixture(scope="module")
-def version(exported):
-    """The directory of an exported version."""
-    return exported[1]
-
-
-@pytest.fixture(scope="module")
-def loaded(version):
-    return Models({1: version, 2: version}, {"stable": 1, "canary": 2})
-
-
-@pytest.fixture
-def models(loaded):
-    loaded.faults, loaded.asked = [], []
-    return loaded
-
-
-@pytest.fixture(scope="module")
-def rest(loaded):
-    with rest_server(loaded) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def grpc(loaded):
-    server, port = grpc_server(loaded)
-    yield f"127.0.0.1:{port}"
-    server.stop(0)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Good and broken images of all kinds."""
-    place = tmp_path_factory.mktemp("images")
-    for seed in range(7):
-        (place / f"g{seed}.jpg").write_bytes(jpeg(seed, 60 + seed))
-    pixels = np.random.default_rng(9).integers(0, 255, [70, 50, 3], dtype=np.uint8)
-    (place / "p.png").write_bytes(tf.io.encode_png(pixels).numpy())
-    (place / "cut.png").write_bytes(tf.io.encode_png(pixels).numpy()[:2000])
-    (place / "cut.jpg").write_bytes(jpeg(0, 60)[:700])
-    (place / "empty.jpg").write_bytes(b"")
-    (place / "text.jpg").write_bytes(b"no image at all")
-    header = b"\x89PNG\r\n\x1a\n" + bytes.fromhex("0000000d49484452000186a0000186a00802000000") + bytes(8)
-    (place / "huge.png").write_bytes(header)
-    rng = np.random.default_rng(3)
-    fits.PrimaryHDU(rng.normal(size=(40, 40)).astype(np.float32)).writeto(place / "f.fits")
-    (place / "broken.fits").write_bytes(b"SIMPLE")
-    return place
-
-
-def client_of(address, protocol="rest", **options):
-    return Client(address, protocol=protocol, **{**FAST, "batch_size": 4, **options})
+from tfgalaxy.export import Client, open_predictor, predict_files
 
 
 @pytest.fixture(scope="module")
@@ -169,152 +109,6 @@ def test_threads_share_a_client(rest, models):
         results = list(pool.map(lambda row: client.classify([contents[row % 8]])["fraction"][0], range(40)))
     for row, fraction in enumerate(results):
         np.testing.assert_allclose(fraction, alone[row % 8], atol=1e-5)
-
-
-@pytest.mark.parametrize("protocol", ["rest", "grpc"])
-def test_busy_then_well(rest, grpc, models, protocol):
-    models.faults = [BUSY, BUSY]
-    with client_of(rest if protocol == "rest" else grpc, protocol, retries=2) as client:
-        assert client.classify([jpeg(0, 50)])["valid"][0] == 1
-        models.faults = [BUSY] * 3
-        with pytest.raises(
-            ServingError, match=r"model 'galaxy': .*(503 Service|UNAVAILABLE).*busy \(3 attempts\)\. .+"
-        ):
-            client.classify([jpeg(0, 50)])
-    assert models.faults == []
-
-
-@pytest.mark.parametrize("protocol", ["rest", "grpc"])
-def test_what_will_not_get_better_is_not_tried_again(rest, grpc, models, protocol):
-    models.faults = [RefusalError("INVALID_ARGUMENT", 400, "no such tensor"), BUSY]
-    with client_of(rest if protocol == "rest" else grpc, protocol) as client:
-        with pytest.raises(ServingError, match=r"no such tensor\. Check the signatures") as caught:
-            client.classify([jpeg(0, 50)])
-        assert caught.value.status in ("400 Bad Request", "INVALID_ARGUMENT")
-        assert models.faults == [BUSY]
-    for options in ({"version": 9}, {"label": "none"}, {"model": "spiral"}):
-        with (
-            client_of(rest if protocol == "rest" else grpc, protocol, **options) as client,
-            pytest.raises(ServingError, match=r"Servable not found .* Check the model's name, version or label"),
-        ):
-            client.status()
-
-
-@pytest.mark.parametrize("protocol", ["rest", "grpc"])
-def test_time_out(rest, grpc, models, protocol):
-    address = rest if protocol == "rest" else grpc
-    models.faults = [4.0, 4.0]
-    with client_of(address, protocol, timeout=2.0, retries=0) as client:
-        started = time.monotonic()
-        with pytest.raises(ServingError, match=r"(no answer within 2 s|Deadline).* \(1 attempts\)\. Raise timeout"):
-            client.classify([jpeg(0, 50)])
-        assert 1.9 < time.monotonic() - started < 3.9
-        client.retries = 5
-        assert client.classify([jpeg(0, 50)])["valid"][0] == 1
-    assert models.faults == []
-
-
-def test_a_connection_cut_in_the_answer(rest, models):
-    models.faults = ["cut"]
-    with client_of(rest) as client:
-        assert client.classify([jpeg(0, 50)])["valid"][0] == 1
-        models.faults = ["cut"] * 2
-        client.retries = 1
-        with pytest.raises(ServingError, match=r"RemoteProtocolError.*\(2 attempts\)\. Check that the server runs"):
-            client.classify([jpeg(0, 50)])
-
-
-@pytest.mark.parametrize("comes_back", [True, False])
-def test_a_rest_server_that_dies_in_a_request(models, comes_back):
-    models.faults = [3.0]
-    server = RestServer(models)
-    port, restarted = server.server_port, []
-
-    def kill():
-        time.sleep(0.3)
-        server.die()
-        time.sleep(0.3)
-        if comes_back:
-            restarted.append(RestServer(models, port))
-
-    killer = threading.Thread(target=kill)
-    with client_of(f"127.0.0.1:{port}", backoff=0.1, retries=6 if comes_back else 1) as client:
-        killer.start()
-        if comes_back:
-            assert client.classify([jpeg(0, 50)])["valid"][0] == 1
-        else:
-            with pytest.raises(ServingError, match=rf"server 127.0.0.1:{port} \(rest\).*Check that the server runs"):
-                client.classify([jpeg(0, 50)])
-    killer.join()
-    for new in restarted:
-        new.die()
-
-
-def test_a_grpc_server_that_dies_in_a_request(models):
-    models.faults = [3.0]
-    server, port = grpc_server(models)
-    restarted = []
-
-    def kill():
-        time.sleep(0.3)
-        server.stop(0).wait()
-        time.sleep(0.3)
-        restarted.append(grpc_server(models, port)[0])
-
-    killer = threading.Thread(target=kill)
-    with client_of(f"127.0.0.1:{port}", "grpc", backoff=0.1, retries=6) as client:
-        killer.start()
-        assert client.classify([jpeg(0, 50)])["valid"][0] == 1
-        killer.join()
-        restarted[0].stop(0).wait()
-        client.retries = 1
-        with pytest.raises(ServingError, match=r"UNAVAILABLE.*\(2 attempts\)\. Check that the server runs"):
-            client.classify([jpeg(0, 50)])
-
-
-def test_something_else_on_the_port(models):
-    """A web page under the address, as of another service."""
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"<html>hello</html>")
-
-        def log_message(self, *arguments):
-            """Says nothing."""
-
-    page = HTTPServer(("127.0.0.1", 0), Page)
-    threading.Thread(target=page.serve_forever, daemon=True).start()
-    with (
-        client_of(f"127.0.0.1:{page.server_port}") as client,
-        pytest.raises(ServingError, match=r"no 'model_version_status' in the answer: <html>hello</html>\. Check that"),
-    ):
-        client.status()
-    page.shutdown()
-    page.server_close()
-
-
-def test_another_model_under_the_name(tmp_path, folder):
-    class Other(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
-        def classify_bytes(self, image_bytes):
-            return {"score": tf.zeros(tf.shape(image_bytes)), "valid": tf.ones(tf.shape(image_bytes))}
-
-    path = tmp_path / "other"
-    module = Other()
-    tf.saved_model.save(module, str(path), signatures={"classify_bytes": module.classify_bytes})
-    with rest_server(Models({1: path})) as address, client_of(address) as client:
-        with pytest.raises(
-            ServingError, match=r"another model: its outputs lack asked_probability, .* Check the model's"
-        ):
-            client.predict(folder)
-        with pytest.raises(
-            ServingError, match=r"its outputs lack latent_mean, latent_stddev, pose, pose_concentration"
-        ):
-            client.predict(folder, embedding=True)
-        assert client.classify([b"x", b"y"])["score"].tolist() == [0, 0]
 
 
 def test_questions_and_voters(rest, models, version, folder):
