@@ -95,9 +95,20 @@ def test_one_pixel_fills_the_result():
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
 def test_jpeg_like_pillow(shape, options):
     content = encoded(smooth(*shape), "JPEG", quality=95, **options)
-    whole = np.asarray(Image.open(io.BytesIO(content)))
-    side = {424: 212, 423: 213, 200: 100}[shape[0]]
-    check_jpeg(decode_bytes(tf.constant(content), Preprocessing()).numpy(), whole, side)
+    picture_file = Image.open(io.BytesIO(content))
+    if shape == (424, 424):  # a square of 212 pixels, decoded at half its size
+        picture_file.draft("RGB", (212, 212))
+        assert picture_file.size == (212, 212)
+    side = {424: 106, 423: 213, 200: 100}[shape[0]]
+    check_jpeg(decode_bytes(tf.constant(content), Preprocessing()).numpy(), np.asarray(picture_file), side)
+
+
+@pytest.mark.parametrize("size", [424, 428, 768])
+def test_jpegs_decoded_at_half_their_size_stay_where_they_are(size):
+    pixels = smooth(size, size)
+    half = decode_bytes(tf.constant(encoded(pixels, "JPEG", quality=98)), Preprocessing()).numpy()
+    whole = decode_bytes(tf.constant(encoded(pixels)), Preprocessing()).numpy()
+    assert np.abs(half.astype(int) - whole).max() <= 2
 
 
 @pytest.mark.parametrize("size", [63, 64, 211, 212, 423, 424])

@@ -39,6 +39,24 @@ def test_convolution_commutes_with_turns(polar):
     np.testing.assert_allclose(turned, np.roll(layer(tf.constant(polar)), 5, axis=2), atol=1e-5)
 
 
+def test_strided_convolution_is_scipys_correlation_at_every_second_ring_and_angle(polar):
+    layer = PolarConv2D(4, 4, stride=2)
+    result = layer(tf.constant(polar)).numpy()
+    assert result.shape == layer.compute_output_shape(polar.shape) == (2, 3, 6, 4)
+    kernel = np.asarray(layer.get_weights()[0])
+    inner = np.roll(polar[:, :1], 6, axis=2)
+    padded = np.concatenate([inner, polar, np.zeros_like(inner)], axis=1)
+    padded = np.concatenate([padded[:, :, -1:], padded, padded[:, :, :1]], axis=2)
+    expected = [correlate(padded[1], kernel[..., f], mode="valid")[::2, ::2, 0] for f in range(4)]
+    np.testing.assert_allclose(result[1], np.moveaxis(expected, 0, -1), atol=2e-5)
+
+
+def test_strided_convolution_commutes_with_turns_by_its_stride(polar):
+    layer = PolarConv2D(4, 4, stride=2)
+    turned = layer(tf.constant(np.roll(polar, 4, axis=2)))
+    np.testing.assert_allclose(turned, np.roll(layer(tf.constant(polar)), 2, axis=2), atol=1e-5)
+
+
 def test_pool_averages_two_rings_and_a_window_of_angles(polar):
     pooled = PolarPool(window=4)(tf.constant(polar)).numpy()
     assert pooled.shape == (2, 3, 6, 3)
@@ -79,7 +97,10 @@ def test_low_pass_pool_aliases_less_than_a_plain_average():
     ("make", "words"),
     [
         (lambda: PolarConv2D(0, 3), "filters must be at least 1, not 0"),
-        (lambda: PolarConv2D(4, 2), "kernel_size must be odd and positive, not 2"),
+        (lambda: PolarConv2D(4, 2), r"kernel_size must be the stride \(1\) or an even number more, not 2"),
+        (lambda: PolarConv2D(4, 3, stride=4), r"kernel_size must be the stride \(4\) or an even number more, not 3"),
+        (lambda: PolarConv2D(4, 4, stride=0), "stride must be at least 1, not 0"),
+        (lambda: PolarConv2D(4, 4, stride=4).build((None, 6, 8, 1)), r"multiples of the stride \(4\) of both"),
         (lambda: PolarPool(3), "window must be even and at least 2, not 3"),
         (lambda: PolarConv2D(4, 3).build((None, 4, 7, 1)), "must have an even number of angles"),
         (lambda: PolarPool().build((None, 5, 8, 1)), "must have even R and A"),

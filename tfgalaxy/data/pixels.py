@@ -25,7 +25,7 @@ from tfgalaxy.files import atomic_file
 __all__ = ["Pixels", "exclude_broken", "load_pixels"]
 
 # Part of every cache's key; to be raised when decoding changes.
-DECODER_VERSION = 1
+DECODER_VERSION = 2
 READERS = 8
 Progress = Callable[[int, int], None]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgalaxy.configuration import check
-from tfgalaxy.layers.coordinates import Points, apply_matrix, log_polar_points, polar_points
-from tfgalaxy.layers.sampling import apply_sparse, bilinear_sample, sparse_sampling_matrix
+from tfgalaxy.layers.coordinates import Points, log_polar_points, polar_points
+from tfgalaxy.layers.sampling import apply_sparse, moved_sample, sparse_sampling_matrix
 
 __all__ = ["CanonicalResampling"]
 
@@ -74,8 +73,7 @@ class CanonicalResampling(keras.layers.Layer):
         if matrices is None:
             view = apply_sparse(self._sampling, images)
         else:
-            points = self.points.reshape(-1, 2).astype(np.float32)
-            view = bilinear_sample(images, apply_matrix(tf.cast(matrices, tf.float32), points))
+            view = moved_sample(images, matrices, self.points.reshape(-1, 2))
         view = tf.reshape(view, [-1, self.radii, self.angles, images.shape[-1]])
         return tf.cast(view, self.compute_dtype)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from tfgalaxy.layers.coordinates import angle_steps
 
-__all__ = ["circular_mean", "turn", "turning_matrix"]
+__all__ = ["circular_mean", "turn", "turn_rings"]
 
 
 def circular_mean(probabilities: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -35,52 +39,68 @@ def circular_mean(probabilities: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.atan2(tf.where(flat, zero, sine), tf.where(flat, tiny, cosine)), length
 
 
-def turning_matrix(angle: tf.Tensor, angles: int, output_angles: int | None = None) -> tf.Tensor:
-    """Matrices [B, A', A] that turn a ring of A samples by an angle and read it at A' angles.
+class _Series(NamedTuple):
+    """A ring's Fourier series as constant matrices.
 
-    T[j, k] = D(2 pi j / A' - 2 pi k / A - angle) with D(t) = (1 + 2 sum_{m=1}^{M-1} cos(m t) + w cos(M t)) / A, M = A'
-    / 2: the ring's Fourier series, evaluated at the turned angles. For A' = A nothing is smoothed, whole steps are
-    exact rolls, and the highest frequency, whose phase A samples cannot hold, is kept real (w = 1). For A' < A the
-    frequencies that A' samples cannot hold are left out first (w = 0), so that a turn of the input is a turn of the
-    output.
-
-    Args:
-        angle: [B], radians.
-        angles: A, even.
-        output_angles: A', even, at most A; A by default.
+    Attributes:
+        analysis: [2 M, A], samples to coefficients: M of cosines, then M of sines.
+        synthesis: [A', 2 M], coefficients to samples.
+        orders: [M], 0 ... M - 1.
     """
-    output_angles = output_angles or angles
-    highest = output_angles // 2
-    orders = np.arange(highest + 1, dtype=np.float64)
-    weights = np.where(orders == 0, 1.0, 2.0) / angles
-    weights[-1] = 1.0 / angles if output_angles == angles else 0.0
-    inputs = orders[:, np.newaxis] * angle_steps(angles)  # [M + 1, A]
-    cosine, sine = weights[:, np.newaxis] * np.cos(inputs), weights[:, np.newaxis] * np.sin(inputs)
+
+    analysis: NDArray[np.float32]
+    synthesis: NDArray[np.float32]
+    orders: NDArray[np.float64]
+
+
+@functools.lru_cache(maxsize=64)
+def _series(angles: int, output_angles: int) -> _Series:
+    """For A' = A nothing is left out, and the highest order, whose phase A samples cannot hold, is kept real. For
+    A' < A the orders that A' samples cannot hold are left out.
+    """
+    whole = output_angles == angles
+    orders = np.arange(output_angles // 2 + whole, dtype=np.float64)
+    weights = np.where((orders == 0) | (orders == angles // 2), 1.0, 2.0) / angles
+    inputs = orders[:, np.newaxis] * angle_steps(angles)
     outputs = np.outer(angle_steps(output_angles), orders)
-    left = np.concatenate([np.cos(outputs), np.sin(outputs)], axis=1)  # [A', 2 (M + 1)]
-    # cos(m (a - b - angle)) = cos(m a) cos(m (b + angle)) + sin(m a) sin(m (b + angle)): a product over the orders m.
+    analysis = np.concatenate([np.cos(inputs), np.sin(inputs)]) * np.tile(weights, 2)[:, np.newaxis]
+    synthesis = np.concatenate([np.cos(outputs), np.sin(outputs)], axis=1)
+    return _Series(analysis.astype(np.float32), synthesis.astype(np.float32), orders)
+
+
+def turn_rings(rings: tf.Tensor, angle: tf.Tensor, output_angles: int | None = None) -> tf.Tensor:
+    """`turn` with the batch behind rings and angles, float32 [R, A, B, C] to [R, A', B, C]: two products with constant
+    matrices, between which each order's phase is moved.
+
+    sum_m a_m cos(m t) + b_m sin(m t) at t - angle has the coefficients a_m cos(m angle) - b_m sin(m angle) and
+    a_m sin(m angle) + b_m cos(m angle).
+    """
+    radii, angles, channels = rings.shape[0], rings.shape[1], rings.shape[3]
+    series = _series(angles, output_angles or angles)
+    coefficients = tf.matmul(tf.constant(series.analysis), tf.reshape(rings, [radii, angles, -1]))
+    cosines, sines = tf.split(tf.reshape(coefficients, [radii, 2 * len(series.orders), -1, channels]), 2, axis=1)
     # In float32 the phase m * angle of a high order would be off by 1e-5.
-    phase = tf.cast(angle, tf.float64)[:, tf.newaxis, tf.newaxis] * orders[:, np.newaxis]
-    c, s = tf.cast(tf.cos(phase), tf.float32), tf.cast(tf.sin(phase), tf.float32)  # [B, M + 1, 1]
-    cosine, sine = tf.constant(cosine, tf.float32), tf.constant(sine, tf.float32)
-    right = tf.concat([c * cosine - s * sine, s * cosine + c * sine], axis=1)
-    return tf.matmul(tf.constant(left, tf.float32), right)
+    phase = tf.constant(series.orders[:, np.newaxis]) * tf.cast(angle, tf.float64)  # [M, B]
+    c, s = (tf.cast(wave, tf.float32)[..., tf.newaxis] for wave in (tf.cos(phase), tf.sin(phase)))
+    moved = tf.concat([c * cosines - s * sines, s * cosines + c * sines], axis=1)
+    turned = tf.matmul(tf.constant(series.synthesis), tf.reshape(moved, [radii, 2 * len(series.orders), -1]))
+    return tf.reshape(turned, [radii, output_angles or angles, -1, channels])
 
 
 def turn(polar: tf.Tensor, angle: tf.Tensor, output_angles: int | None = None) -> tf.Tensor:
     """Turns polar views by an angle: what stood at angle a stands at a + angle afterwards.
 
+    A ring's Fourier series is evaluated at the turned angles: nothing is smoothed, and whole steps are exact rolls.
+
     Args:
         polar: [B, R, A, C].
         angle: [B], radians.
-        output_angles: A', at most A: number of angles of the result, behind a low-pass; A by default.
+        output_angles: A', even, at most A: number of angles of the result, behind a low-pass, so that a turn of the
+            input is a turn of the output; A by default.
 
     Returns:
         [B, R, A', C] of the same dtype; computed in float32. Gradients reach both arguments.
     """
-    radii, angles, channels = polar.shape[1:]
-    count = output_angles or angles
-    rings = tf.reshape(tf.transpose(tf.cast(polar, tf.float32), [0, 2, 1, 3]), [-1, angles, radii * channels])
-    turned = tf.matmul(turning_matrix(tf.cast(angle, tf.float32), angles, count), rings)
-    turned = tf.transpose(tf.reshape(turned, [-1, count, radii, channels]), [0, 2, 1, 3])
-    return tf.cast(turned, polar.dtype)
+    rings = tf.transpose(tf.cast(polar, tf.float32), [1, 2, 0, 3])
+    turned = turn_rings(rings, tf.cast(angle, tf.float32), output_angles)
+    return tf.cast(tf.transpose(turned, [2, 0, 1, 3]), polar.dtype)

@@ -99,8 +99,9 @@ class EquivariantTransformer(keras.layers.Layer):
         if self.moments is not None:
             self.moments.build(shape)
         if self.angle is not None:
-            self.polar.build(shape)
-            self.angle.build(self.polar.compute_output_shape(shape))
+            grey = (*shape[:-1], 1)
+            self.polar.build(grey)
+            self.angle.build(self.polar.compute_output_shape(grey))
         self._built_shape = shape
         self.built = True
 
@@ -125,8 +126,9 @@ class EquivariantTransformer(keras.layers.Layer):
         return Pose(theta, concentration, self.transformation.matrix(theta))
 
     def _polar_view(self, images: tf.Tensor, matrices: tf.Tensor | None) -> tf.Tensor:
-        """The view that the angle is read from, [B, R, A, C]."""
-        view = self.polar(smooth(images), matrices)
+        """The view that the angle is read from, [B, R, A, 1]: of the mean over colours, which all show one angle."""
+        grey = tf.add_n(tf.unstack(images, axis=-1)) / images.shape[-1]
+        view = self.polar(smooth(grey[..., tf.newaxis]), matrices)
         # With a scale taken off, the blur of the pixels is as wide as the scale says. Beside that of the rings, which
         # is the same for all views, it hardly matters.
         return view if self.moments is None else smooth_rings(view)

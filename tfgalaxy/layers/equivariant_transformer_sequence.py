@@ -10,15 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfgalaxy.configuration import check
-from tfgalaxy.layers.circular import turn
+from tfgalaxy.layers.circular import turn_rings
 from tfgalaxy.layers.coordinates import apply_matrix, image_points, invert_matrix, polar_points
 from tfgalaxy.layers.equivariant_transformer import EquivariantTransformer, check_image_shape
 from tfgalaxy.layers.polar_sampling import polar_sample
 from tfgalaxy.layers.pose import Pose
 from tfgalaxy.layers.sampling import (
-    apply_sparse,
-    bilinear_sample,
+    apply_sparse_to_rows,
     image_from_polar_points,
+    moved_sample,
     polar_sampling_matrix,
     warp,
 )
@@ -155,12 +155,14 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         images = tf.cast(images, tf.float32)
         sampled = (radii, angles * self.oversampling, maximum_radius)
         if matrix is None:
-            view = apply_sparse(polar_sampling_matrix(*images.shape[1:3], *sampled), images)
+            pixels = tf.transpose(
+                tf.reshape(images, [-1, images.shape[1] * images.shape[2], images.shape[3]]), [1, 0, 2]
+            )
+            view = apply_sparse_to_rows(polar_sampling_matrix(*images.shape[1:3], *sampled), pixels)
         else:
-            points = polar_points(*sampled).reshape(-1, 2).astype(np.float32)
-            view = bilinear_sample(images, apply_matrix(matrix, points))
-        view = tf.reshape(view, [-1, *sampled[:2], images.shape[-1]])
-        return turn(view, -angle, angles), pose
+            view = tf.transpose(moved_sample(images, matrix, polar_points(*sampled).reshape(-1, 2)), [1, 0, 2])
+        rings = tf.reshape(view, [*sampled[:2], -1, images.shape[-1]])
+        return tf.transpose(turn_rings(rings, -angle, angles), [2, 0, 1, 3]), pose
 
     def image_from_canonical_polar(
         self, polar: tf.Tensor, maximum_radius: float = 1.0, pose: Pose | None = None
@@ -174,15 +176,18 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         """
         check(self.built, "the layer", "must be built", self.built, "Call it, or build it, on images first.")
         height, width = self._image_shape
+        radii, angles, channels = polar.shape[1:]
         if pose is None or self.turns:
+            rings = tf.transpose(polar, [1, 2, 0, 3])
             if pose is not None and self.steps:
-                polar = turn(polar, tf.reduce_sum(pose.mean, axis=-1))
-            radii, angles = polar.shape[1:3]
-            image = apply_sparse(image_from_polar_points(radii, angles, height, width, maximum_radius), polar)
+                rings = turn_rings(rings, tf.reduce_sum(pose.mean, axis=-1))
+            matrix = image_from_polar_points(radii, angles, height, width, maximum_radius)
+            image = apply_sparse_to_rows(matrix, tf.reshape(rings, [radii * angles, -1, channels]))
+            image = tf.transpose(image, [1, 0, 2])
         else:
             points = apply_matrix(invert_matrix(pose.matrix), image_points(height, width).astype(np.float32))
             image = polar_sample(polar, points, maximum_radius)
-        return tf.reshape(image, [-1, height, width, polar.shape[-1]])
+        return tf.reshape(image, [-1, height, width, channels])
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> Any:
         shape, pose = tuple(input_shape), (input_shape[0], len(self.parameters))

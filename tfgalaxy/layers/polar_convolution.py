@@ -43,44 +43,54 @@ def smooth_rings(polar: tf.Tensor) -> tf.Tensor:
     return (parts[0] + parts[4] + 4.0 * (parts[1] + parts[3]) + 6.0 * parts[2]) / 16.0
 
 
-def polar_convolution(polar: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """[B, R, A, C] convolved with an odd, square kernel [k, k, C, F]: [B, R, A, F]; a turn passes through."""
-    margin = kernel.shape[0] // 2
+def polar_convolution(polar: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
+    """[B, R, A, C] convolved with a square kernel [k, k, C, F], k - stride even: [B, R / stride, A / stride, F]."""
+    margin = (kernel.shape[0] - stride) // 2
     padded = pad_angle(pad_radius(polar, margin), margin, margin)
-    return tf.nn.conv2d(padded, kernel, strides=1, padding="VALID")
+    return tf.nn.conv2d(padded, kernel, strides=stride, padding="VALID")
 
 
 @keras.saving.register_keras_serializable(package="tfgalaxy")
 class PolarConv2D(keras.layers.Layer):
     """Convolution on a polar view: circular along the angle, through the pole at the inner edge, zeros outside.
 
-    out[r, a, f] = bias[f] + sum_{i, j, c} kernel[i, j, c, f] in[r + i - k // 2, a + j - k // 2, c]
+    out[r, a, f] = bias[f] + sum_{i, j, c} kernel[i, j, c, f] in[s r + i - m, s a + j - m, c], m = (k - s) / 2
 
-    No stride: a turn of the input by one step is a turn of the output by one step, exactly.
+    Without a stride s a turn of the input by one step is a turn of the output by one step, exactly. With one, only a
+    turn by s steps is: it belongs behind a pose that was taken off, not into a network that predicts one.
 
     Args:
         filters: number of output channels.
-        kernel_size: odd size k along radius and angle.
+        kernel_size: size k along radius and angle: odd without a stride, even with an even one.
         use_bias: whether to add a bias.
+        stride: step s along radius and angle.
 
-    Input shape: [B, R, A, C], A even. Output shape: [B, R, A, filters].
+    Input shape: [B, R, A, C], A even, R and A divisible by s. Output shape: [B, R / s, A / s, filters].
 
     Raises:
-        InputError: an even or negative size; in `build`, a view smaller than the kernel, or an odd number of angles.
+        InputError: a size and a stride that leave no middle; in `build`, a view smaller than the kernel, one that the
+            stride does not divide, or an odd number of angles.
     """
 
-    def __init__(self, filters: int, kernel_size: int, use_bias: bool = True, **kwargs: Any) -> None:
+    def __init__(self, filters: int, kernel_size: int, use_bias: bool = True, stride: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if filters < 1:
             raise InputError("filters", "must be at least 1", filters, "Give a positive integer.")
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise InputError("kernel_size", "must be odd and positive", kernel_size, "Use 3 or 5.")
-        self.filters, self.kernel_size, self.use_bias = filters, kernel_size, use_bias
+        if stride < 1:
+            raise InputError("stride", "must be at least 1", stride, "Use 1.")
+        if kernel_size < stride or (kernel_size - stride) % 2:
+            rule = f"must be the stride ({stride}) or an even number more"
+            raise InputError("kernel_size", rule, kernel_size, f"Use {stride + 2} or {stride + 4}.")
+        self.filters, self.kernel_size, self.use_bias, self.stride = filters, kernel_size, use_bias, stride
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         _, radii, angles, channels = input_shape
-        if angles % 2 or min(radii, angles) < self.kernel_size // 2:
-            rule = f"must have an even number of angles, and at least {self.kernel_size // 2} rings and angles"
+        margin = (self.kernel_size - self.stride) // 2
+        if angles % 2 or radii % self.stride or angles % self.stride or min(radii, angles) < margin:
+            rule = (
+                f"must have an even number of angles, at least {margin} rings and angles, and multiples of the stride"
+                f" ({self.stride}) of both"
+            )
             raise InputError("input shape", rule, tuple(input_shape), "Use a larger view or a smaller kernel.")
         size = (self.kernel_size, self.kernel_size, channels, self.filters)
         self.kernel = self.add_weight(name="kernel", shape=size, initializer="he_normal")
@@ -88,14 +98,24 @@ class PolarConv2D(keras.layers.Layer):
         self.built = True
 
     def call(self, polar: tf.Tensor) -> tf.Tensor:
-        result = polar_convolution(polar, tf.cast(self.kernel, polar.dtype))
-        return result if self.bias is None else tf.nn.bias_add(result, tf.cast(self.bias, result.dtype))
+        return self.convolve(polar, self.kernel, self.bias)
+
+    def convolve(self, polar: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
+        """The convolution with other weights of the same shapes."""
+        result = polar_convolution(polar, tf.cast(kernel, polar.dtype), self.stride)
+        return result if bias is None else tf.nn.bias_add(result, tf.cast(bias, result.dtype))
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[int | None, ...]:
-        return (*input_shape[:3], self.filters)
+        batch, radii, angles, _ = input_shape
+        return (batch, radii // self.stride, angles // self.stride, self.filters)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"filters": self.filters, "kernel_size": self.kernel_size, "use_bias": self.use_bias}
+        own = {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "use_bias": self.use_bias,
+            "stride": self.stride,
+        }
         return {**super().get_config(), **own}
 
 

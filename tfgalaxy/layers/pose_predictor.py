@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tfgalaxy.configuration import check
 from tfgalaxy.layers.circular import circular_mean
 from tfgalaxy.layers.coordinates import angle_steps
-from tfgalaxy.layers.polar_convolution import polar_convolution
+from tfgalaxy.layers.polar_convolution import pad_angle, pad_radius
 from tfgalaxy.layers.pose import concentration_of_length
 
 __all__ = ["PosePredictor"]
@@ -80,10 +80,15 @@ class PosePredictor(keras.layers.Layer):
 
     def _logits(self, x: tf.Tensor) -> tf.Tensor:
         x = tf.nn.avg_pool2d(x, ksize=[self.pool, 1], strides=[self.pool, 1], padding="VALID")
-        x = _standardised(polar_convolution(x, tf.cast(self.kernel, tf.float64)))
-        x = tf.nn.relu(x * tf.cast(self.gamma, tf.float64) + tf.cast(self.beta, tf.float64))  # [B, R / pool, A, F]
-        kernel = tf.reshape(tf.cast(self.logit_kernel, tf.float64), [1, x.shape[1], 1, self.filters])
-        return tf.reduce_sum(x * kernel, axis=[1, 3])
+        rings, angles = x.shape[1:3]
+        x = _convolved(x, tf.cast(self.kernel, tf.float64))  # [B, A, R / pool * F]
+        mean = tf.reduce_mean(x, axis=[1, 2], keepdims=True)
+        variance = tf.reduce_mean(tf.square(x - mean), axis=[1, 2], keepdims=True)
+        gamma, beta = (tf.tile(tf.cast(value, tf.float64), [rings]) for value in (self.gamma, self.beta))
+        scale = gamma * tf.math.rsqrt(variance + 1e-8)
+        x = tf.nn.relu(x * scale + (beta - mean * scale))
+        kernel = tf.cast(self.logit_kernel, tf.float64)
+        return tf.reshape(tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), kernel), [-1, angles])
 
     def call(self, polar: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The angle of a round galaxy hangs on the last digits, which differ between batches of one image and of many:
@@ -122,6 +127,21 @@ def _elongation(view: tf.Tensor) -> tf.Tensor:
     harmonics = tf.tensordot(view, tf.constant(waves), axes=[[2], [0]])  # [B, R, C, 2]
     elongated = 2.0 * tf.reduce_sum(area * tf.square(harmonics), axis=[1, 2, 3])
     return elongated / (tf.reduce_sum(area * tf.square(view), axis=[1, 2, 3]) / angles + 1e-8)
+
+
+def _convolved(polar: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """`polar_convolution` as one product over rings and angles at once, [B, R, A, C] and [k, k, C, F] to [B, A, R * F]:
+    TensorFlow's convolutions are slow in float64, and this is the order in which the logits are summed.
+    """
+    size, (rings, angles, channels) = kernel.shape[0], polar.shape[1:]
+    padded = pad_angle(pad_radius(polar, size // 2), size // 2, size // 2)
+    columns = tf.reshape(tf.transpose(padded, [0, 2, 1, 3]), [-1, padded.shape[2], padded.shape[1] * channels])
+    windows = tf.concat([columns[:, start : start + angles] for start in range(size)], axis=-1)
+    # Row of ring p in the product: kernel[p - r] at ring r.
+    offsets = np.stack([np.eye(rings + size - 1, rings, -shift) for shift in range(size)], axis=-1)
+    weights = tf.einsum("pri,ijcf->jpcrf", tf.constant(offsets, kernel.dtype), kernel)
+    weights = tf.reshape(weights, [windows.shape[-1], rings * kernel.shape[3]])
+    return tf.reshape(tf.matmul(tf.reshape(windows, [-1, windows.shape[-1]]), weights), [-1, angles, weights.shape[1]])
 
 
 def _standardised(x: tf.Tensor, taper: NDArray[np.float64] | float = 1.0) -> tf.Tensor:

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 
 from tfgalaxy.configuration import check
-from tfgalaxy.layers.coordinates import apply_matrix, image_points, polar_points
+from tfgalaxy.layers.coordinates import image_points, moved_planes, polar_points
 
 __all__ = [
     "SamplingMatrix",
     "apply_sparse",
+    "apply_sparse_to_rows",
     "bilinear_sample",
     "image_from_polar_points",
+    "moved_sample",
     "polar_sampling_matrix",
     "smooth",
     "sparse_sampling_matrix",
@@ -154,13 +156,22 @@ def apply_sparse(matrix: SamplingMatrix, images: tf.Tensor) -> tf.Tensor:
     Returns:
         [B, N, C] of the images' dtype; computed in float32.
     """
-    channels, (points, pixels) = images.shape[-1], matrix.shape
-    values = tf.reshape(tf.cast(images, tf.float32), [-1, pixels, channels])
-    # One matrix for the whole batch: pixels by (image, channel), the layout in which a product reads rows.
-    columns = tf.reshape(tf.transpose(values, [1, 0, 2]), [pixels, -1])
+    values = tf.reshape(tf.cast(images, tf.float32), [-1, matrix.shape[1], images.shape[-1]])
+    sampled = apply_sparse_to_rows(matrix, tf.transpose(values, [1, 0, 2]))
+    return tf.cast(tf.transpose(sampled, [1, 0, 2]), images.dtype)
+
+
+def apply_sparse_to_rows(matrix: SamplingMatrix, pixels: tf.Tensor) -> tf.Tensor:
+    """`apply_sparse` in the product's own layout, pixels or points first: float32 [M, B, C] to [N, B, C]."""
+    columns = tf.reshape(pixels, [matrix.shape[1], -1])
     product = tf.sparse.sparse_dense_matmul(matrix.tensor, columns)
-    result = tf.transpose(tf.reshape(product, [points, -1, channels]), [1, 0, 2])
-    return tf.cast(result, images.dtype)
+    return tf.reshape(product, [matrix.shape[0], -1, pixels.shape[-1]])
+
+
+def moved_sample(images: tf.Tensor, matrices: tf.Tensor, points: NDArray[np.float64]) -> tf.Tensor:
+    """Samples each image at the same points [N, 2] moved by a matrix of its own [B, 3, 3]: [B, N, C]."""
+    x, y = (tf.constant(points[:, axis], tf.float32) for axis in (0, 1))
+    return _bilinear(images, *moved_planes(tf.cast(matrices, tf.float32), x, y), "nearest")
 
 
 def bilinear_sample(images: tf.Tensor, points: tf.Tensor, fill: Fill = "nearest") -> tf.Tensor:
@@ -175,9 +186,13 @@ def bilinear_sample(images: tf.Tensor, points: tf.Tensor, fill: Fill = "nearest"
         [B, N, C] of the images' dtype; computed in float32.
     """
     _check_fill(fill)
+    return _bilinear(images, points[..., 0], points[..., 1], fill)
+
+
+def _bilinear(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor, fill: str) -> tf.Tensor:
     height, width = images.shape[1:3]
-    x = (points[..., 0] + 1.0) * (width / 2.0) - 0.5
-    y = (points[..., 1] + 1.0) * (height / 2.0) - 0.5
+    x = (x + 1.0) * (width / 2.0) - 0.5
+    y = (y + 1.0) * (height / 2.0) - 0.5
     if fill == "zero":
         images = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
         x, y = x + 1.0, y + 1.0
@@ -218,8 +233,7 @@ def _split(positions: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Te
 def warp(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
     """Images sampled at transformed pixel centres: out(x) = image(M x), [B, H, W, C] and [B, 3, 3] to [B, H, W, C]."""
     height, width, channels = images.shape[1:]
-    points = apply_matrix(tf.cast(matrices, tf.float32), image_points(height, width).astype(np.float32))
-    return tf.reshape(bilinear_sample(images, points), [-1, height, width, channels])
+    return tf.reshape(moved_sample(images, matrices, image_points(height, width)), [-1, height, width, channels])
 
 
 def smooth(images: tf.Tensor) -> tf.Tensor:

@@ -50,7 +50,7 @@ class ModelConfig(Configuration):
         transformations: the Equivariant Transformer's steps, in order; empty for no pose.
         radii, angles: size of the polar view; `angles` must be divisible by 2 for each encoder block.
         maximum_radius: radius of the outermost ring, in half-widths.
-        encoder_filters: channels of each encoder block; each block halves radius and angle.
+        encoder_filters: channels of each encoder block, at least two; n blocks divide radius and angle by 2^n.
         decoder_filters: channels of the decoder's two up-sampling blocks.
         latent_size: number of latent variables Z.
         normalization: batch statistics per replica ("batch"), over all replicas ("synchronized"), or "none".
@@ -70,7 +70,7 @@ class ModelConfig(Configuration):
         contrast_weight: weight of the contrast between two views of a galaxy in the VAE step; 0 turns it off.
         contrast_temperature: temperature of that contrast.
         classifier_views, vae_views: random views in training, for either clock.
-        prediction_views: fixed views whose predictions are averaged; 2 are the galaxy and its mirror image.
+        prediction_views: fixed views whose predictions are averaged; 1 is the galaxy, 2 are it and its mirror image.
         precision: dtype policy of the convolutions; losses and probabilities are float32 always. A run's finished model
             computes in float32, whatever it was trained in.
         seed: seed of the weights and of everything random in training.
@@ -102,7 +102,7 @@ class ModelConfig(Configuration):
     contrast_temperature: float = 0.2
     classifier_views: ViewConfig = dataclasses.field(default_factory=ViewConfig)
     vae_views: ViewConfig = dataclasses.field(default_factory=ViewConfig)
-    prediction_views: int = 2
+    prediction_views: int = 1
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
 
@@ -113,9 +113,9 @@ class ModelConfig(Configuration):
         check(self.channels in (1, 3), "channels", "must be 1 or 3", self.channels, "Use 3 for colour images.")
         check(0 < self.crop_fraction <= 1, "crop_fraction", "must lie in (0, 1]", self.crop_fraction, "Use 0.5.")
         check(
-            blocks >= 1,
+            blocks >= 2,
             "encoder_filters",
-            "must name at least one block",
+            "must name at least two blocks",
             self.encoder_filters,
             "Use (32, 48, 64, 96).",
         )

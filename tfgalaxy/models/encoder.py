@@ -13,6 +13,8 @@ from tfgalaxy.models.normalisation import Clock, ClockedNormalization
 
 __all__ = ["PolarEncoder", "pool_features"]
 
+FIRST_STRIDE = 4
+
 # Bounds of the posterior's log standard deviation: exp(-6) still trains, exp(3) is wider than the prior by far.
 LOG_STDDEV_BOUNDS = (-6.0, 3.0)
 
@@ -21,11 +23,13 @@ LOG_STDDEV_BOUNDS = (-6.0, 3.0)
 class PolarEncoder(keras.layers.Layer):
     """Convolutions on the canonical polar view, and the posterior q(z|x) = Normal(mean, stddev) on their feature map.
 
-    Each block is a polar 3x3 convolution, a normalisation, ReLU, and a pool that halves radius and angle with a
-    low-pass along the angle. An encoder shared by both clocks (PAPER.md 5); only its running statistics are kept apart.
+    Each block is a polar convolution, a normalisation and ReLU. The first one's takes 8x8 windows at every fourth ring
+    and angle, the others' are 3x3, with a pool of 2x2 between them: the feature map has the view's size over 2^n for n
+    blocks. The wide first step is a quarter of the work of four 3x3 convolutions with pools, at the same score
+    (docs/performance.md). An encoder shared by both clocks (PAPER.md 5); only its running statistics are kept apart.
 
     Args:
-        filters: channels of each block.
+        filters: channels of each block, at least two.
         latent_size: number of latent variables Z.
         normalization: method of `ClockedNormalization`.
 
@@ -38,7 +42,14 @@ class PolarEncoder(keras.layers.Layer):
         # Sublayers follow the global policy, not this layer's, unless they are given it.
         policy: dict[str, Any] = {"dtype": kwargs.get("dtype")}
         self.convolutions = [
-            PolarConv2D(count, 3, use_bias=False, name=f"convolution_{block}", **policy)
+            PolarConv2D(
+                count,
+                3 if block else 2 * FIRST_STRIDE,
+                use_bias=False,
+                stride=1 if block else FIRST_STRIDE,
+                name=f"convolution_{block}",
+                **policy,
+            )
             for block, count in enumerate(filters)
         ]
         self.normalizations = [
@@ -52,22 +63,34 @@ class PolarEncoder(keras.layers.Layer):
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         shape = tuple(input_shape)
-        for convolution, normalization in zip(self.convolutions, self.normalizations, strict=True):
+        for block, (convolution, normalization) in enumerate(self._blocks):
+            if block > 1:
+                self.pool.build(shape)
+                shape = tuple(self.pool.compute_output_shape(shape))
             convolution.build(shape)
             shape = tuple(convolution.compute_output_shape(shape))
             normalization.build(shape)
-            self.pool.build(shape)
-            shape = tuple(self.pool.compute_output_shape(shape))
         flat = (None, shape[1] * shape[2] * shape[3])
         self.mean_layer.build(flat)
         self.log_stddev_layer.build(flat)
         self.built = True
 
+    @property
+    def _blocks(self) -> list[tuple[PolarConv2D, ClockedNormalization]]:
+        return list(zip(self.convolutions, self.normalizations, strict=True))
+
     def call(self, polar: tf.Tensor, training: bool = False, clock: Clock = "classifier") -> tf.Tensor:
         x = polar
-        for convolution, normalization in zip(self.convolutions, self.normalizations, strict=True):
-            x = tf.nn.relu(normalization(convolution(x), training=training, clock=clock))
-            x = self.pool(x)
+        for block, (convolution, normalization) in enumerate(self._blocks):
+            x = self.pool(x) if block > 1 else x
+            if training:
+                x = normalization(convolution(x), training=True, clock=clock)
+            else:
+                # Folded into the convolution, which the graph's optimiser then joins with offset and ReLU.
+                scale, offset = normalization.scale_and_offset(clock)
+                kernel = tf.convert_to_tensor(convolution.kernel)
+                x = convolution.convolve(x, kernel * tf.cast(scale, kernel.dtype), offset)
+            x = tf.nn.relu(x)
         return x  # [B, R / 2^n, A / 2^n, filters[-1]]
 
     def posterior(self, feature_map: tf.Tensor) -> tfp.distributions.MultivariateNormalDiag:

@@ -88,6 +88,16 @@ class ClockedNormalization(keras.layers.Layer):
                 value.assign(self.momentum * tf.convert_to_tensor(value) + (1.0 - self.momentum) * new)
         return tf.reshape(y, tf.shape(inputs)) if x is not inputs else y
 
+    def scale_and_offset(self, clock: Clock) -> tuple[tf.Tensor, tf.Tensor]:
+        """What prediction does, y = scale x + offset, [C] each: a convolution before it can take both over."""
+        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        if not self.statistics:
+            return gamma, beta
+        running = self.statistics[clock]
+        mean, variance = (tf.convert_to_tensor(value) for value in (running.moving_mean, running.moving_variance))
+        scale = gamma * tf.math.rsqrt(variance + self.epsilon)
+        return scale, beta - mean * scale
+
     def copy_statistics(self, source: Clock, target: Clock) -> None:
         """Starts one clock's running statistics from the other's."""
         if self.statistics:
