@@ -100,12 +100,11 @@ def _decode_jpeg(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
     def decode(ratio: int) -> tf.Tensor:
         options = {"channels": preprocessing.channels, "dct_method": "INTEGER_ACCURATE", "ratio": ratio}
         window = tf.stack([top, left, side, side]) // ratio
+        begin, size = tf.pad(window[:2], [[0, 1]]), tf.pad(window[2:], [[0, 1]], constant_values=-1)  # all colours
         return tf.cond(
             whole_file,
             lambda: tf.io.decode_and_crop_jpeg(content, window, **options),
-            lambda: tf.slice(
-                tf.io.decode_jpeg(content, **options), [window[0], window[1], 0], [window[2], window[3], -1]
-            ),
+            lambda: tf.slice(tf.io.decode_jpeg(content, **options), begin, size),
         )
 
     # At half its size a JPEG takes two thirds of the time: its blocks are low-passed by their own cosine transform, and
