@@ -160,7 +160,9 @@ class EquivariantTransformerSequence(keras.layers.Layer):
             )
             view = apply_sparse_to_rows(polar_sampling_matrix(*images.shape[1:3], *sampled), pixels)
         else:
-            view = tf.transpose(moved_sample(images, matrix, polar_points(*sampled).reshape(-1, 2)), [1, 0, 2])
+            # With turns alone no gradient passes through the grid, and it is training that gives an initial matrix.
+            points = polar_points(*sampled).reshape(-1, 2)
+            view = tf.transpose(moved_sample(images, matrix, points, compiled=self.turns), [1, 0, 2])
         rings = tf.reshape(view, [*sampled[:2], -1, images.shape[-1]])
         return tf.transpose(turn_rings(rings, -angle, angles), [2, 0, 1, 3]), pose
 

@@ -168,10 +168,26 @@ def apply_sparse_to_rows(matrix: SamplingMatrix, pixels: tf.Tensor) -> tf.Tensor
     return tf.reshape(product, [matrix.shape[0], -1, pixels.shape[-1]])
 
 
-def moved_sample(images: tf.Tensor, matrices: tf.Tensor, points: NDArray[np.float64]) -> tf.Tensor:
-    """Samples each image at the same points [N, 2] moved by a matrix of its own [B, 3, 3]: [B, N, C]."""
-    x, y = (tf.constant(points[:, axis], tf.float32) for axis in (0, 1))
-    return _bilinear(images, *moved_planes(tf.cast(matrices, tf.float32), x, y), "nearest")
+def moved_sample(
+    images: tf.Tensor, matrices: tf.Tensor, points: NDArray[np.float64], compiled: bool = False
+) -> tf.Tensor:
+    """Samples each image at the same points [N, 2] moved by a matrix of its own [B, 3, 3]: [B, N, C].
+
+    Args:
+        images: [B, H, W, C].
+        matrices: [B, 3, 3], from the points to points of the images.
+        points: (x, y).
+        compiled: whether XLA compiles it, which takes a third of the time: in training only, where batches have one
+            size. A served graph must not hold XLA, and each new size of a batch would be compiled anew.
+    """
+    x, y = (points[:, axis].astype(np.float32) for axis in (0, 1))
+
+    def sample(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
+        return _bilinear(images, *moved_planes(matrices, tf.constant(x), tf.constant(y)), "nearest")
+
+    if compiled:
+        sample = tf.function(sample, jit_compile=True)
+    return sample(images, tf.cast(matrices, tf.float32))
 
 
 def bilinear_sample(images: tf.Tensor, points: tf.Tensor, fill: Fill = "nearest") -> tf.Tensor:

@@ -51,7 +51,7 @@ class ModelConfig(Configuration):
         radii, angles: size of the polar view; `angles` must be divisible by 2 for each encoder block.
         maximum_radius: radius of the outermost ring, in half-widths.
         encoder_filters: channels of each encoder block, at least two; n blocks divide radius and angle by 2^n.
-        decoder_filters: channels of the decoder's two up-sampling blocks.
+        decoder_filters: channels of the decoder's two convolutions before the last.
         latent_size: number of latent variables Z.
         normalization: batch statistics per replica ("batch"), over all replicas ("synchronized"), or "none".
         classifier_input: what the answers are predicted from: the encoder's features pooled over the angle, or the

@@ -11,17 +11,20 @@ from tfgalaxy.layers import PolarConv2D
 
 __all__ = ["PolarDecoder"]
 
+PATCH = 4  # rings and angles that the last convolution draws at each place
+
 
 @keras.saving.register_keras_serializable(package="tfgalaxy")
 class PolarDecoder(keras.layers.Layer):
-    """Draws the canonical polar view from z: a dense start, two doublings by nearest neighbour, one by depth-to-space.
+    """Draws the canonical polar view from z: a dense start, a doubling by nearest neighbour, two convolutions, and one
+    that draws 4x4 pixels at each place, by depth-to-space.
 
-    No 5x5 convolutions at full size: they were nearly all of the research code's time (PAPER.md).
+    No convolution at full size: they were nearly all of the research code's time (PAPER.md).
 
     Args:
         radii, angles: size of the view; both divisible by 8.
         channels: 1 or 3.
-        filters: channels of the two doublings.
+        filters: channels of the two convolutions.
         normalization: "batch", "synchronized" or "none". Only the VAE's clock runs the decoder.
 
     Input shape: [B, Z]. Output shape: [B, R, A, C], float32, unbounded: the location (or logit) of each pixel.
@@ -48,7 +51,7 @@ class PolarDecoder(keras.layers.Layer):
             for block, count in enumerate(filters)
         ]
         self.normalizations = [self._normalization(block) for block in range(len(filters))]
-        self.last = PolarConv2D(4 * channels, 3, name="last", **self._policy)
+        self.last = PolarConv2D(PATCH**2 * channels, 3, name="last", **self._policy)
 
     def _normalization(self, block: int) -> keras.layers.Layer:
         if self.normalization == "none":
@@ -59,9 +62,8 @@ class PolarDecoder(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.start.build(tuple(input_shape))
-        shape = (None, self.radii // 8, self.angles // 8, self.filters[0])
+        shape = (None, self.radii // PATCH, self.angles // PATCH, self.filters[0])
         for convolution, normalization in zip(self.convolutions, self.normalizations, strict=True):
-            shape = (None, 2 * shape[1], 2 * shape[2], shape[3])
             convolution.build(shape)
             shape = (*shape[:3], convolution.filters)
             normalization.build(shape)
@@ -70,10 +72,10 @@ class PolarDecoder(keras.layers.Layer):
 
     def call(self, latent: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = tf.reshape(self.start(latent), [-1, self.radii // 8, self.angles // 8, self.filters[0]])
+        x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)  # [B, R / 4, A / 4, F]
         for convolution, normalization in zip(self.convolutions, self.normalizations, strict=True):
-            x = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)  # [B, 2 R', 2 A', F]
             x = tf.nn.relu(normalization(convolution(x), training=training))
-        return tf.nn.depth_to_space(tf.cast(self.last(x), tf.float32), 2)  # [B, R, A, C]
+        return tf.nn.depth_to_space(tf.cast(self.last(x), tf.float32), PATCH)  # [B, R, A, C]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], self.radii, self.angles, self.channels)
