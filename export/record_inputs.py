@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,15 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfgalaxy.configuration import check
-from tfgalaxy.data.image_headers import DAMAGED, check_content
+from tfgalaxy.data.image_headers import DAMAGED
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.errors import InputError
 from tfgalaxy.export.prediction_inputs import file_marks
+from tfgalaxy.export.record_features import (
+    RECORD_CHECKSUM,
+    RECORD_HEAD,
+    check_image_feature,
+    damaged_file,
+    image_of,
+    name_of,
+    record_features,
+    record_length,
+)
 
 __all__ = ["RecordImages"]
 
-# A record is: its length (8 bytes), the length's checksum (4), the content, the content's checksum (4).
-_HEAD, _CHECKSUM = 12, 4
 _READ_AHEAD = 64
 
 
@@ -84,11 +91,8 @@ class RecordImages:
 
         features = self._features(row)
         name = f"{self._place(row)[0]}, record {self._place(row)[1]}"
-        if self.image_feature not in features:
-            rule = f"must be a tf.train.Example with the feature '{self.image_feature}'"
-            raise InputError(name, rule, sorted(features), "Replace the file.")
-        content = self._image_bytes(row)
-        check_content(name, content)
+        check_image_feature(name, features, self.image_feature)
+        content = image_of(features, self.image_feature)
         try:
             return decoder(preprocessing)(tf.constant(content)).numpy()
         except tf.errors.InvalidArgumentError as error:
@@ -105,34 +109,15 @@ class RecordImages:
 
     def _features(self, row: int) -> dict[str, Any]:
         """The features of a row by name; none where the record is no `tf.train.Example`."""
-        from google.protobuf.message import DecodeError
-        from tensorflow.core.example.example_pb2 import Example
-
         with open(self._place(row)[0], "rb") as stream:
             stream.seek(int(self._offsets[row]))
-            length = _length(stream.read(_HEAD))
-            record = stream.read(length)
-        try:
-            return dict(Example.FromString(record).features.feature)
-        except DecodeError:
-            return {}
+            return record_features(stream.read(record_length(stream.read(RECORD_HEAD))))
 
     def _image_bytes(self, row: int) -> bytes:
-        feature = self._features(row).get(self.image_feature)
-        return feature.bytes_list.value[0] if feature is not None and feature.bytes_list.value else b""
+        return image_of(self._features(row), self.image_feature)
 
     def _id(self, row: int) -> str:
-        feature = self._features(row).get(self.id_feature)
-        if feature is not None and feature.bytes_list.value:
-            return str(feature.bytes_list.value[0].decode("utf-8", "replace"))
-        if feature is not None and feature.int64_list.value:
-            return str(feature.int64_list.value[0])
-        file, number = self._place(row)
-        return f"{os.path.basename(file)}:{number}"
-
-
-def _length(head: bytes) -> int:
-    return int(struct.unpack("<Q", head[:8])[0])
+        return name_of(self._features(row), self.id_feature, *self._place(row))
 
 
 def _record_offsets(file: str) -> NDArray[np.int64]:
@@ -141,10 +126,9 @@ def _record_offsets(file: str) -> NDArray[np.int64]:
     with open(file, "rb", buffering=0) as stream:
         while position < size:
             offsets.append(position)
-            head = stream.read(_HEAD)
-            position += _HEAD + _CHECKSUM + (_length(head) if len(head) == _HEAD else size)
+            head = stream.read(RECORD_HEAD)
+            position += RECORD_HEAD + RECORD_CHECKSUM + (record_length(head) if len(head) == RECORD_HEAD else size)
             if position > size:
-                rule, value = "must be a whole, uncompressed TFRecord file", f"cut or damaged at byte {offsets[-1]:,}"
-                raise InputError(file, rule, value, "Unpack it, or copy it from its source again.")
+                raise damaged_file(file, offsets[-1])
             stream.seek(position)
     return np.array(offsets, np.int64)
