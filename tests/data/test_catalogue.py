@@ -339,3 +339,16 @@ def test_real_kaggle_layout(real_data):
     asked = (1 - values[:, 2])[:, None]
     others = [*range(13, 15), *range(18, 25)]
     np.testing.assert_allclose(shares[:, others], values[:, others] * asked, atol=2e-6)
+
+
+def test_shares_are_disjoint_and_hold_everything():
+    tree = Questions("small", (Question("bar", ("yes", "no")),))
+    ids = [str(number) for number in range(7)]
+    pool = [f"pool/{number}.png" for number in range(4)]
+    galaxies = Catalogue(tree, ids, [f"{name}.png" for name in ids], np.ones((7, 2)), pool)
+    shares = [galaxies.share(worker, 3) for worker in range(3)]
+    assert [share.ids.tolist() for share in shares] == [["0", "3", "6"], ["1", "4"], ["2", "5"]]
+    assert sorted(file for share in shares for file in share.unlabelled_files) == pool
+    assert galaxies.share(0, 1).ids.tolist() == ids
+    with pytest.raises(InputError, match="worker must be between 0 and the number of workers less one, 2, not 3"):
+        galaxies.share(3, 3)

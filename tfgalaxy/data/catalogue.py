@@ -134,6 +134,19 @@ class Catalogue:
         pool = np.concatenate([self.unlabelled_files, self.files[others]])
         return dataclasses.replace(self.subset(chosen), unlabelled_files=pool)
 
+    def share(self, worker: int, workers: int) -> Catalogue:
+        """One worker's share, so that each decodes its own images only: every `workers`-th galaxy and unlabelled image.
+
+        The shares are disjoint, hold everything once, and differ in size by one at most.
+
+        Raises:
+            InputError: no worker of that number.
+        """
+        rule = f"must be between 0 and the number of workers less one, {check_whole('workers', workers) - 1}"
+        check(0 <= check_whole("worker", worker) < workers, "worker", rule, worker, "Count from 0.")
+        own = self.subset(np.arange(worker, len(self), workers))
+        return dataclasses.replace(own, unlabelled_files=self.unlabelled_files[worker::workers])
+
     def with_unlabelled(self, images: str | os.PathLike[str] | Sequence[str]) -> Catalogue:
         """Adds unlabelled images: a folder, or files. Copies of labelled or held-out galaxies, by stem, are left out.
 
@@ -194,6 +207,7 @@ def load_catalogue(
     del frame  # a large table should not stay in memory while a large folder is searched
     index = ImageIndex(Path(path).parent if images is None else images, skip=[path])
     files, lost = index.find(ids.tolist(), names, allow_outside)
+    del names
     for row in np.flatnonzero(ids == ""):
         reasons[int(row)] = f"row {row + 1} of the table has no id"
     reasons = {**lost, **reasons}

@@ -69,6 +69,41 @@ def find_images(folder: str | os.PathLike[str], argument: str = "images") -> lis
     return files
 
 
+class _Lookup:
+    """Images by path and by stem; each table is made when it is first asked."""
+
+    def __init__(self, folder: str, files: Sequence[str]) -> None:
+        self.folder, self.files = folder, files
+
+    @functools.cached_property
+    def paths(self) -> dict[str, str]:
+        return dict(zip(self.files, self.files, strict=True))
+
+    @functools.cached_property
+    def stems(self) -> dict[str, str | list[str]]:
+        """One path for each stem, or several."""
+        stems: dict[str, str | list[str]] = {}
+        for path in self.files:
+            stem = image_stem(path)
+            if (other := stems.setdefault(stem, path)) is not path:
+                stems[stem] = [*([other] if isinstance(other, str) else other), path]
+        return stems
+
+    def find_named(self, galaxy: str, name: str, outside: bool) -> str | list[str]:
+        """The image of a galaxy whose row in the table names a file; `outside` the folder too, if that may be."""
+        if not name:
+            return self.stems.get(galaxy, "")
+        path = os.path.normpath(os.path.join(self.folder, name.replace("\\", "/")))
+        if path in self.paths:
+            return self.paths[path]
+        if not path.startswith(self.folder + os.sep) or re.match(r"[A-Za-z]:[\\/]", name):
+            remedy = "Name files relative to the image folder, or pass allow_outside=True."
+            check(outside, "file column", f"must stay within the image folder {self.folder}", name, remedy)
+            if os.path.isfile(path):
+                return path
+        return self.stems.get(image_stem(path), "")
+
+
 class ImageIndex:
     """The images below a folder, by path and by stem.
 
@@ -85,15 +120,6 @@ class ImageIndex:
         skipped = {os.path.abspath(path) for path in skip}
         self.folder = os.path.abspath(folder)
         self.files = [path for path in find_images(folder) if path not in skipped]
-        self.stems = [image_stem(path) for path in self.files]
-        self._stems: dict[str, str | list[str]] = {}
-        for stem, path in zip(self.stems, self.files, strict=True):
-            if (other := self._stems.setdefault(stem, path)) is not path:
-                self._stems[stem] = [*([other] if isinstance(other, str) else other), path]
-
-    @functools.cached_property
-    def _paths(self) -> dict[str, str]:
-        return dict(zip(self.files, self.files, strict=True))
 
     def find(self, ids: Sequence[str], names: Sequence[str] | None, outside: bool) -> tuple[list[str], dict[int, str]]:
         """The image of each galaxy.
@@ -110,32 +136,20 @@ class ImageIndex:
             InputError: a name leaves the folder and may not.
         """
         wanted = ids if names is None else [name or galaxy for name, galaxy in zip(names, ids, strict=True)]
+        lookup = _Lookup(self.folder, self.files)  # dropped at the end: its tables weigh as much as all paths
         if names is None:
-            found = [self._stems.get(galaxy, "") for galaxy in ids]
+            found = [lookup.stems.get(galaxy, "") for galaxy in ids]
         else:
-            found = [self._find_named(galaxy, name, outside) for galaxy, name in zip(ids, names, strict=True)]
+            found = [lookup.find_named(galaxy, name, outside) for galaxy, name in zip(ids, names, strict=True)]
         reasons = {
             row: self._reason(wanted[row], path) for row, path in enumerate(found) if not path or isinstance(path, list)
         }
         return [path if isinstance(path, str) else "" for path in found], reasons
 
-    def _find_named(self, galaxy: str, name: str, outside: bool) -> str | list[str]:
-        if not name:
-            return self._stems.get(galaxy, "")
-        path = os.path.normpath(os.path.join(self.folder, name.replace("\\", "/")))
-        if path in self._paths:
-            return self._paths[path]
-        if not path.startswith(self.folder + os.sep) or re.match(r"[A-Za-z]:[\\/]", name):
-            remedy = "Name files relative to the image folder, or pass allow_outside=True."
-            check(outside, "file column", f"must stay within the image folder {self.folder}", name, remedy)
-            if os.path.isfile(path):
-                return path
-        return self._stems.get(image_stem(path), "")
-
     def others(self, stems: Iterable[str]) -> list[str]:
         """The images whose stem is none of these."""
         claimed = set(stems)
-        return [path for path, stem in zip(self.files, self.stems, strict=True) if stem not in claimed]
+        return [path for path in self.files if image_stem(path) not in claimed]
 
     def _reason(self, name: str, found: str | list[str]) -> str:
         if isinstance(found, list):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tfgalaxy.configuration import check
 from tfgalaxy.data.identifiers import to_text
+from tfgalaxy.data.untrusted_files import check_packed, check_votable
 from tfgalaxy.errors import InputError
 
 __all__ = ["read_table", "table_columns"]
@@ -26,6 +27,7 @@ _FORMATS = {
     **dict.fromkeys((".fits", ".fit"), "fits"),
     **dict.fromkeys((".vot", ".votable", ".xml"), "votable"),
 }
+_LONGEST_HEADER = 1 << 20  # characters
 _EMPTY = (
     "",
     "NA",
@@ -52,6 +54,15 @@ def _format(path: Path) -> str:
     return kind
 
 
+def _check_trust(path: Path, kind: str) -> None:
+    try:
+        check_packed(path)
+        if kind == "votable":
+            check_votable(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
 def table_columns(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """The names of a table's columns, duplicates included.
 
@@ -60,6 +71,7 @@ def table_columns(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """
     path = Path(path)
     kind = _format(path)
+    _check_trust(path, kind)
     if kind == "csv":
         return tuple(_csv_header(path)[0])
     if kind == "parquet":
@@ -85,6 +97,7 @@ def read_table(path: str | os.PathLike[str], text: Sequence[str], numbers: Seque
     """
     path = Path(path)
     kind = _format(path)
+    _check_trust(path, kind)
     if kind == "csv":
         columns = _read_csv(path, text, numbers)
     elif kind == "parquet":
@@ -119,13 +132,18 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            line = file.readline()  # with newline="", a line ends at LF, CRLF or CR
+            line = file.readline(_LONGEST_HEADER)  # with newline="", a line ends at LF, CRLF or CR
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
+    rule = f"must start with a line of column names, of at most {_LONGEST_HEADER:,} characters"
+    check(len(line) < _LONGEST_HEADER, str(path), rule, line, "Check that this is the catalogue.")
     if not line.strip():
         raise InputError(str(path), "must start with a line of column names", line, "Check that this is the catalogue.")
     delimiter = max(",;\t", key=line.count)
-    return [name.strip() for name in next(csv.reader([line], delimiter=delimiter))], delimiter
+    try:
+        return [name.strip() for name in next(csv.reader([line], delimiter=delimiter))], delimiter
+    except csv.Error as error:  # a name of more than 131,072 characters
+        raise _unreadable(path, error) from error
 
 
 def _read_csv(path: Path, text: Sequence[str], numbers: Sequence[str]) -> dict[str, Any]:
@@ -137,8 +155,12 @@ def _read_csv(path: Path, text: Sequence[str], numbers: Sequence[str]) -> dict[s
         if "conversion error" not in str(error):
             rule = "must have as many cells in each row as column names"
             raise InputError(str(path), rule, str(error), "Correct that row.") from error
-        # Some cell is no number: read them as text, so that the rows can be named one by one.
+    except (OSError, pyarrow.ArrowException) as error:
+        raise _unreadable(path, error) from error
+    try:  # some cell is no number: read them as text, so that the rows can be named one by one
         return _read_csv_as(path, text, numbers, pyarrow.string())
+    except (OSError, pyarrow.ArrowException) as error:  # text that is not UTF-8
+        raise _unreadable(path, error) from error
 
 
 def _read_csv_as(path: Path, text: Sequence[str], numbers: Sequence[str], number_type: Any) -> dict[str, Any]:
@@ -184,7 +206,10 @@ def _read_parquet(path: Path, names: list[str]) -> dict[str, Any]:
         table = parquet.read_table(path, columns=names)
     except (OSError, pyarrow.ArrowException) as error:
         raise _unreadable(path, error) from error
-    return {name: _arrow_values(table[name]) for name in names}
+    columns = {name: _arrow_values(table[name]) for name in names}
+    del table
+    pyarrow.default_memory_pool().release_unused()  # which it would keep
+    return columns
 
 
 def _arrow_values(column: Any) -> Any:
@@ -211,9 +236,9 @@ def _astropy_table(path: Path, kind: str) -> Any:
             if kind == "fits":
                 return Table.read(path, format="fits", hdu=_table_number(path))
             return votable.parse_single_table(path).to_table(use_names_over_ids=True)
-        except (OSError, ValueError, IndexError, SyntaxError, TypeError) as error:
-            if isinstance(error, InputError):
-                raise
+        except InputError:
+            raise
+        except Exception as error:  # of damaged files, astropy raises errors of many classes
             raise _unreadable(path, error) from error
 
 

@@ -68,17 +68,26 @@ def _kind(values: NDArray[np.float32], match: ColumnMatch, questions: Questions,
         check(sound, "voters", "must be a number above 0", voters, "Give the people who saw each galaxy, such as 40.")
     if match.votes.kind != "counts":
         return match.votes.kind
-    finite = values[np.isfinite(values)]
-    below_one = finite.size > 0 and bool((finite <= 1 + ROUNDING).all())
+    below_one, broken = _below_one(values)
     if voters is not None:
         rule = "must be left out for a table of counts"
         check(below_one, "voters", rule, voters, "The columns hold numbers above 1; drop it.")
         return "fractions"
-    broken = below_one and bool(((finite > 0) & (finite != np.round(finite))).any())
     name = match.answers[0][0]
     remedy = "Pass voters, the number of people who saw each galaxy."
     check(not broken, f"column '{name}'", "must hold counts", "fractions (no number is above 1)", remedy)
     return "counts"
+
+
+def _below_one(values: NDArray[np.float32]) -> tuple[bool, bool]:
+    """Whether no finite number is above 1, and whether some are broken then; column by column, for tables are large."""
+    largest, broken = -np.inf, False
+    for answer in range(values.shape[1]):
+        finite = values[:, answer][np.isfinite(values[:, answer])]
+        largest = max(largest, finite.max(initial=-np.inf))
+        broken |= bool(((finite > 0) & (finite != np.round(finite))).any())
+    below_one = bool(-np.inf < largest <= 1 + ROUNDING)
+    return below_one, below_one and broken
 
 
 def _totals(

@@ -17,6 +17,7 @@ from tfgalaxy.models.decoder import PolarDecoder
 from tfgalaxy.models.encoder import PolarEncoder, pool_features
 from tfgalaxy.models.normalisation import Clock, ClockedNormalization
 from tfgalaxy.models.pixel_likelihood import stretch, unstretch
+from tfgalaxy.models.replicas import sample_own_rows
 from tfgalaxy.models.two_clocks import TwoClocks
 from tfgalaxy.models.views import fixed_views
 from tfgalaxy.models.vote_head import VoteHead
@@ -138,7 +139,7 @@ class GalaxyVAE(TwoClocks):
         if self.config.classifier_input == "features":
             return self.head(self.pooled_features(feature_map), seed=dropout_seed)
         posterior = self.encoder.posterior(feature_map)
-        latent = posterior.mean() if latent_seed is None else posterior.sample(seed=latent_seed)
+        latent = posterior.mean() if latent_seed is None else sample_own_rows(posterior, latent_seed)
         return self.head(latent, seed=dropout_seed)
 
     # Latent variables to pictures -----------------------------------------------------------------------------------

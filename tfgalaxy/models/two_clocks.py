@@ -10,9 +10,11 @@ import tensorflow as tf
 from tfgalaxy.addons import transform
 from tfgalaxy.data.questions import Questions
 from tfgalaxy.errors import InputError
+from tfgalaxy.models.batch_parts import equal_parts, joined
 from tfgalaxy.models.config import ModelConfig, ViewConfig
 from tfgalaxy.models.normalisation import Clock
 from tfgalaxy.models.pixel_likelihood import pixel_log_prob, stretch
+from tfgalaxy.models.replicas import all_rows, own_rows, own_seed, sample_own_rows, step_result
 from tfgalaxy.models.views import contrast, fold_in, random_view, vary_pixels
 from tfgalaxy.models.vote_likelihood import smooth_votes, vote_fractions, vote_log_prob, vote_totals
 
@@ -56,6 +58,9 @@ class TwoClocks(keras.Model):
         *,
         vae_views: ViewConfig | dict[str, Any] | None = None,
         contrast_weight: float | None = None,
+        kl_weight: float = 1.0,
+        vae_steps: int = 1,
+        classifier_steps: int = 1,
         fine_tune: FineTune = "classifier-and-encoder",
         **kwargs: Any,
     ) -> None:
@@ -65,6 +70,8 @@ class TwoClocks(keras.Model):
             vae_optimizer, classifier_optimizer: Keras optimisers or their names; two different objects.
             vae_views: random views of the VAE steps from now on; `config.vae_views` by default.
             contrast_weight: weight of the contrast from now on; `config.contrast_weight` by default.
+            kl_weight: weight of the KL divergence once it has risen; 1 for the ELBO, which is reported in any case.
+            vae_steps, classifier_steps: steps that a clock takes with a batch, each with an equal part of it.
             fine_tune: what classifier steps change: "classifier-and-encoder" (the poster's supervised and alternating
                 regimes), or "classifier" alone.
             **kwargs: of `keras.Model.compile`; `jit_compile` is off by default, since sparse products have no XLA
@@ -81,6 +88,7 @@ class TwoClocks(keras.Model):
         views = ViewConfig.from_dict(vae_views) if isinstance(vae_views, dict) else vae_views
         self.vae_views = views or self.config.vae_views
         self.contrast_weight = self.config.contrast_weight if contrast_weight is None else contrast_weight
+        self.kl_weight, self.vae_steps, self.classifier_steps = kl_weight, vae_steps, classifier_steps
         self.fine_tune = fine_tune
         # Built here, in the strategy's scope, and not in the first step: Keras 3 cannot do that under MirroredStrategy.
         self._build_optimizer(self.vae_optimizer, self.vae_variables)
@@ -100,6 +108,9 @@ class TwoClocks(keras.Model):
             "classifier_optimizer": keras.optimizers.serialize(self.classifier_optimizer),
             "vae_views": self.vae_views.to_dict(),
             "contrast_weight": self.contrast_weight,
+            "kl_weight": self.kl_weight,
+            "vae_steps": self.vae_steps,
+            "classifier_steps": self.classifier_steps,
             "fine_tune": self.fine_tune,
         }
 
@@ -143,28 +154,30 @@ class TwoClocks(keras.Model):
             training: whether batch statistics are used and updated.
         """
         posterior = self.encoder.posterior(feature_map)
-        location = self.decode(posterior.sample(seed=seed), pose, training=training)
+        location = self.decode(sample_own_rows(posterior, seed), pose, training=training)
         log_prob = pixel_log_prob(self.config.pixel_likelihood, location, self.pixel_scale, pixels)
         return Elbo(log_prob, posterior.kl_divergence(self.prior))
 
     def _view(self, images: tf.Tensor, seed: tf.Tensor, views: ViewConfig, clock: Clock) -> tuple[Any, Any, Any]:
         """A random view in training: its feature map, its pose, and the view itself."""
-        view = random_view(tf.shape(images)[0], fold_in(seed, 0), views)
+        view = own_rows(lambda rows: random_view(rows, fold_in(seed, 0), views), tf.shape(images)[0])
         polar, pose = self.canonical_view(images, view.matrices)
-        polar = vary_pixels(polar, fold_in(seed, 1), views, noise=True)
+        polar = vary_pixels(polar, own_seed(fold_in(seed, 1)), views, noise=True)
         return self.feature_map(polar, training=True, clock=clock), pose, view
 
     def vae_losses(self, images: tf.Tensor, seed: tf.Tensor) -> tuple[Elbo, tf.Tensor]:
         """ELBO of one random view and the contrast between two, per image."""
         feature_map, pose, view = self._view(images, fold_in(seed, 0), self.vae_views, "vae")
         pixels = transform(stretch(images), view.matrices)
-        pixels = vary_pixels(pixels, fold_in(seed, 0, 1), self.vae_views, noise=False)
+        pixels = vary_pixels(pixels, own_seed(fold_in(seed, 0, 1)), self.vae_views, noise=False)
         elbo = self.elbo_terms(feature_map, pose, pixels, fold_in(seed, 2), training=True)
         if self.contrast_weight == 0:
             return elbo, tf.zeros_like(elbo.kl_divergence)
         other, _, _ = self._view(images, fold_in(seed, 1), self.vae_views, "vae")
-        first, second = self.pooled_features(feature_map), self.pooled_features(other)
-        return elbo, contrast(first, second, self.config.contrast_temperature)
+        # Against the galaxies of all replicas, as on one device.
+        first, second = (all_rows(self.pooled_features(features)) for features in (feature_map, other))
+        contrasts = contrast(first, second, self.config.contrast_temperature)
+        return elbo, own_rows(lambda rows: contrasts, tf.shape(images)[0])
 
     def classifier_log_prob(self, images: tf.Tensor, votes: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """log p(votes) of one random view, in nats per galaxy [B], and the predicted fractions [B, A]."""
@@ -173,7 +186,7 @@ class TwoClocks(keras.Model):
         votes = tf.where(view.flipped[:, tf.newaxis], permuted, votes)
         means = tf.constant(self.head.answer_fractions)
         votes = smooth_votes(self.questions, votes, means, self.config.label_smoothing)
-        parameters = self.vote_parameters(feature_map, fold_in(seed, 1), fold_in(seed, 2))
+        parameters = self.vote_parameters(feature_map, fold_in(seed, 1), own_seed(fold_in(seed, 2)))
         log_prob = tf.reduce_sum(vote_log_prob(self.questions, votes, parameters), axis=-1)
         return log_prob, self._first_question_hits(votes, vote_fractions(self.questions, parameters.logits))
 
@@ -191,12 +204,10 @@ class TwoClocks(keras.Model):
         return list(self.trackers.values()) if hasattr(self, "trackers") else []
 
     def _seed(self, optimizer: Any, clock: int) -> tf.Tensor:
-        """A stateless seed that only depends on the model's seed, the clock, its step and the replica."""
+        """A stateless seed that only depends on the model's seed, the clock and its step; the same on all replicas."""
         step = tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.int32)
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = fold_in(tf.constant([self.config.seed, clock], tf.int32), 0)
-        seed = tf.random.experimental.stateless_fold_in(seed, step)
-        return tf.random.experimental.stateless_fold_in(seed, tf.cast(replica, tf.int32))
+        return fold_in(tf.random.experimental.stateless_fold_in(seed, step), 0)
 
     def _minimise(self, tape: tf.GradientTape, loss: tf.Tensor, variables: list[Any], optimizer: Any) -> None:
         gradients = tape.gradient(loss, variables)
@@ -204,7 +215,7 @@ class TwoClocks(keras.Model):
 
     def _kl_weight(self) -> tf.Tensor:
         step = tf.cast(tf.convert_to_tensor(self.vae_optimizer.iterations), tf.float32)
-        return tf.minimum(1.0, (step + 1.0) / (self.config.kl_warm_up_steps + 1.0))
+        return self.kl_weight * tf.minimum(1.0, (step + 1.0) / (self.config.kl_warm_up_steps + 1.0))
 
     def vae_step(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """One step of the unlabelled clock; its terms, per image."""
@@ -241,16 +252,27 @@ class TwoClocks(keras.Model):
                 first = self.questions.order[0]
                 weights = tf.cast(vote_totals(self.questions, votes)[:, first] > 0, tf.float32)
             self.trackers[name].update_state(values, sample_weight=weights)
-        return {name: self.trackers[name].result() for name in terms}
+        return {name: step_result(self.trackers[name].result()) for name in terms}
+
+    def get_metrics_result(self) -> dict[str, tf.Tensor]:
+        """Means since the last reset over all replicas, of the terms that were reported since: `fit` and `evaluate`
+        take them at the end of an epoch in place of what the last step on one replica gave.
+        """
+        used = [name for name, tracker in self.trackers.items() if float(tf.convert_to_tensor(tracker.count)) > 0]
+        return {name: self.trackers[name].result() for name in used}
+
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: all weights are there. Keras 3 would average the first batch over all workers, and cannot."""
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         labelled, unlabelled = split_clocks(data)
         terms: dict[str, tf.Tensor] = {}
         if unlabelled is not None:
-            terms = self.vae_step(unlabelled)
+            terms = joined([self.vae_step(part) for part in equal_parts(unlabelled, self.vae_steps)])
         if labelled is None:
             return self._report(terms)
-        classifier = self.classifier_step(*labelled)
+        parts = zip(*(equal_parts(tensor, self.classifier_steps) for tensor in labelled), strict=True)
+        classifier = joined([self.classifier_step(images, votes) for images, votes in parts])
         if unlabelled is not None:
             classifier["loss"] = tf.reduce_mean(terms["loss"]) + classifier["loss"]
         return self._report({**terms, **classifier}, labelled[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
@@ -44,7 +46,13 @@ def concentration_offsets(questions: Questions, votes: ArrayLike, parameters: Vo
     return OFFSETS[np.argmax(scores, axis=0)]
 
 
-def calibrate_concentration(model: GalaxyVAE, images: ArrayLike, votes: ArrayLike, batch_size: int = 64) -> None:
+def calibrate_concentration(
+    model: GalaxyVAE,
+    images: ArrayLike,
+    votes: ArrayLike,
+    batch_size: int = 64,
+    gather: Callable[[ArrayLike], ArrayLike] = np.asarray,
+) -> None:
     """Moves the biases of the model's log concentrations by `concentration_offsets`; other weights stay.
 
     Trained on a few hundred galaxies, a classifier comes closer to their votes than to anyone else's, and its
@@ -55,6 +63,7 @@ def calibrate_concentration(model: GalaxyVAE, images: ArrayLike, votes: ArrayLik
         images: [N, H, W, C], uint8 or float32 between 0 and 1, of galaxies that it was not fitted to.
         votes: their counts [N, A].
         batch_size: images at a time.
+        gather: from rows of this process to those of all workers; every worker then ends with the same biases.
     """
     images = np.asarray(images)
     if not model.head.concentrations or len(images) == 0:
@@ -65,6 +74,7 @@ def calibrate_concentration(model: GalaxyVAE, images: ArrayLike, votes: ArrayLik
         batch = images[start : start + batch_size]
         scaled = batch.astype(np.float32) / 255.0 if batch.dtype == np.uint8 else batch
         parts.append(predict(tf.constant(scaled)))
-    parameters = VoteParameters(*(tf.concat(values, axis=0) for values in zip(*parts, strict=True)))
+    joined = (tf.concat(values, axis=0) for values in zip(*parts, strict=True))
+    parameters = VoteParameters(*(tf.constant(gather(values)) for values in joined))
     bias = model.head.log_concentration_layer.bias
-    bias.assign(np.asarray(bias) + concentration_offsets(model.questions, votes, parameters).astype(np.float32))
+    bias.assign(np.asarray(bias) + concentration_offsets(model.questions, gather(votes), parameters).astype(np.float32))

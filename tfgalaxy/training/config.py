@@ -62,6 +62,8 @@ class TrainingConfig(Configuration):
         start_views: views of the unlabelled epochs.
         alternating_views: views of the VAE's clock in alternating steps.
         alternating_contrast_weight: of the VAE's clock in alternating steps.
+        kl_weight: weight of the KL divergence after it has risen (`ModelConfig.kl_warm_up_steps`); 1 is the ELBO.
+        vae_steps, classifier_steps: an alternating step is so many steps of either clock, each with a batch of its own.
         fine_tune: weights that classifier steps change in the two-step regime.
         deterministic: whether TensorFlow is made bit-reproducible.
         seed: of the weights, the views and the order of the batches.
@@ -83,12 +85,15 @@ class TrainingConfig(Configuration):
     )
     alternating_views: ViewConfig = dataclasses.field(default_factory=ViewConfig)
     alternating_contrast_weight: float = 0.5
+    kl_weight: float = 1.0
+    vae_steps: int = 1
+    classifier_steps: int = 1
     fine_tune: Literal["classifier-and-encoder", "classifier"] = "classifier-and-encoder"
     deterministic: bool = True
     seed: int = 0
 
     def validate(self) -> None:
-        for name in ("batch_size", "steps_per_epoch", "epochs", "patience"):
+        for name in ("batch_size", "steps_per_epoch", "epochs", "patience", "vae_steps", "classifier_steps"):
             value = getattr(self, name)
             check(value is None or value >= 1, name, "must be at least 1", value, "Give a positive integer.")
         check(
@@ -97,6 +102,7 @@ class TrainingConfig(Configuration):
         for name in ("classifier_learning_rate", "vae_learning_rate", "alternating_learning_rate"):
             value = getattr(self, name)
             check(value > 0, name, "must be positive", value, "Use 0.001.")
+        check(self.kl_weight >= 0, "kl_weight", "must not be negative", self.kl_weight, "Use 1.")
         average = self.weight_average
         check(0 <= average < 1, "weight_average", "must lie in [0, 1)", average, "Use 0.99, or 0 for none.")
 

@@ -23,6 +23,7 @@ class Phase:
         first_epoch, last_epoch: the epochs first_epoch ... last_epoch - 1 of the run.
         vae_views, contrast_weight: of the VAE's clock; None for the model's own.
         fine_tune: weights that the classifier's steps change.
+        vae_steps, classifier_steps: steps of either clock in one step of `fit`.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Phase:
     vae_views: ViewConfig | None = None
     contrast_weight: float | None = None
     fine_tune: Literal["classifier-and-encoder", "classifier"] = "classifier-and-encoder"
+    vae_steps: int = 1
+    classifier_steps: int = 1
 
     @property
     def counts_towards_best(self) -> bool:
@@ -60,6 +63,8 @@ def phases(config: TrainingConfig, labels: int) -> list[Phase]:
         start + length,
         config.alternating_views,
         config.alternating_contrast_weight,
+        vae_steps=config.vae_steps,
+        classifier_steps=config.classifier_steps,
     )
     return [*first, pairs]
 
@@ -73,6 +78,8 @@ def make_optimizers(config: TrainingConfig, labels: int) -> dict[str, Any]:
         alpha = config.alternating_learning_rate / config.vae_learning_rate
         vae_rate = schedules.CosineDecay(config.vae_learning_rate, start_steps, alpha=alpha)
     classifier_steps = config.classifier_epochs(labels) * config.steps_per_epoch
+    if config.regime == "alternating":
+        classifier_steps *= config.classifier_steps
     classifier_rate = schedules.CosineDecay(config.classifier_learning_rate, classifier_steps)
     return {
         "vae_optimizer": keras.optimizers.AdamW(vae_rate, weight_decay=config.weight_decay),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgalaxy.configuration import check
 from tfgalaxy.data.catalogue import Catalogue
 from tfgalaxy.data.exclusions import Exclusion, write_excluded
 from tfgalaxy.data.pixels import Pixels, exclude_broken, load_pixels
@@ -22,11 +25,14 @@ from tfgalaxy.progress import console, progress_bar
 from tfgalaxy.training.batches import phase_batches, validation_batches
 from tfgalaxy.training.calibration import calibrate_concentration
 from tfgalaxy.training.config import RunConfig
+from tfgalaxy.training.finite_terms import FiniteTerms
 from tfgalaxy.training.progress import StepProgress
 from tfgalaxy.training.regimes import make_optimizers, phases
 from tfgalaxy.training.run_directory import RunDirectory
 from tfgalaxy.training.run_log import RunLog
+from tfgalaxy.training.run_opening import check_agreement, open_run
 from tfgalaxy.training.shared_start import SharedStart
+from tfgalaxy.training.strategy import Devices
 from tfgalaxy.training.weight_average import WeightAverage, get_values, set_values
 
 __all__ = ["RunData", "prepare_data", "train"]
@@ -38,8 +44,10 @@ class RunData:
 
     Attributes:
         train, validation, test: labelled galaxies; those of `train` are what the classifier's clock sees.
-        train_pixels, validation_pixels: their pixels.
-        pool_pixels: of the unlabelled pool: every image that the VAE's clock may see, the labelled ones included.
+        train_pixels, validation_pixels: their pixels; with several workers, of this one's share.
+        pool_pixels: of the unlabelled pool: every image that the VAE's clock may see, the labelled ones included; with
+            several workers, of this one's share.
+        pool_files: of the whole pool.
     """
 
     train: Catalogue
@@ -48,6 +56,22 @@ class RunData:
     train_pixels: Pixels
     validation_pixels: Pixels
     pool_pixels: Pixels
+    pool_files: tuple[str, ...] = ()
+
+    @property
+    def own_train(self) -> Catalogue:
+        """This worker's share of `train`, which is all of it where there is one."""
+        return _with_pixels(self.train, self.train_pixels)
+
+    @property
+    def own_validation(self) -> Catalogue:
+        """This worker's share of `validation`."""
+        return _with_pixels(self.validation, self.validation_pixels)
+
+
+def _with_pixels(catalogue: Catalogue, pixels: Pixels) -> Catalogue:
+    there = set(pixels.files)
+    return catalogue.subset([row for row, file in enumerate(catalogue.files) if file in there])
 
 
 def prepare_data(
@@ -56,10 +80,12 @@ def prepare_data(
     cache: str | os.PathLike[str] | None = None,
     quiet: bool = False,
     pixels: Pixels | None = None,
+    devices: Devices | None = None,
 ) -> RunData:
     """Splits the catalogue, takes the labelled galaxies, and decodes all images that the run needs, unless `pixels`
-    holds them.
+    holds them. Of several workers, each decodes its share.
     """
+    devices = devices or Devices()
     train, validation, test = catalogue.split(config.data.split_seed, config.data.split_fractions)
     if config.data.labels is not None:
         train = train.take_labelled(config.data.labels, config.data.label_seed)
@@ -67,17 +93,34 @@ def prepare_data(
         raise InputError("catalogue", "must have labelled galaxies in the train part", 0, "Give a larger catalogue.")
     model = config.model
     settings = Preprocessing(image_size=model.image_size, channels=model.channels, crop_fraction=model.crop_fraction)
-    pool = [] if config.training.regime == "supervised" else list(train.unlabelled_files)
-    files = [*train.files, *validation.files, *pool]
+    if config.training.regime == "supervised":
+        train = dataclasses.replace(train, unlabelled_files=np.empty(0, object))
+    own, own_validation = (part.share(devices.worker, devices.workers) for part in (train, validation))
+    files = [*own.files, *own_validation.files, *own.unlabelled_files]
     if pixels is None:
         with progress_bar("reading images", "images", quiet) as report:
             pixels = load_pixels(files, settings, cache=cache, progress=report)
+    excluded = [tuple(entry) for text in devices.gather_text(json.dumps(pixels.excluded)) for entry in json.loads(text)]
+    pixels = dataclasses.replace(pixels, excluded=tuple(excluded))
     train, validation = exclude_broken(train, pixels), exclude_broken(validation, pixels)
-    train_pixels, validation_pixels = pixels.select(train.files), pixels.select(validation.files)
-    broken = {file for file, _ in pixels.excluded}
+    own, own_validation = exclude_broken(own, pixels), exclude_broken(own_validation, pixels)
+    _check_shares(own, own_validation, devices)
     # In an order that does not depend on which of them are labelled: see `SharedStart`.
-    pool_pixels = pixels.select(sorted([*train.files, *(file for file in pool if file not in broken)]))
-    return RunData(train, validation, test, train_pixels, validation_pixels, pool_pixels)
+    pool = sorted([*train.files, *train.unlabelled_files])
+    own_pool = pool if devices.workers == 1 else sorted([*own.files, *own.unlabelled_files])
+    own_pixels, validation_pixels = pixels.select(own.files), pixels.select(own_validation.files)
+    pool_pixels = pixels.select(own_pool)
+    return RunData(train, validation, test, own_pixels, validation_pixels, pool_pixels, tuple(pool))
+
+
+def _check_shares(train: Catalogue, validation: Catalogue, devices: Devices) -> None:
+    """A worker without galaxies would leave the others waiting: all fail then, with the same words."""
+    for name, part in (("train", train), ("validation", validation)):
+        sizes = [int(text) for text in devices.gather_text(str(len(part)))]
+        remedy = "Start fewer workers, or give more galaxies."
+        check(
+            min(sizes) > 0 or sum(sizes) == 0, f"the {name} part", "must have a galaxy for each worker", sizes, remedy
+        )
 
 
 def train(
@@ -90,6 +133,8 @@ def train(
     quiet: bool = False,
     pixels: Pixels | None = None,
     starts: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Any] = (),
+    devices: Devices | None = None,
 ) -> RunDirectory:
     """Trains a model, keeps the best epoch's weights and fits their concentrations to the validation galaxies' votes.
 
@@ -104,6 +149,10 @@ def train(
         pixels: decoded images that hold all of the run's, so that none is decoded twice.
         starts: folder where the state after the unlabelled epochs is kept for runs that begin alike, and taken from;
             what comes out is the same as without it.
+        callbacks: Keras callbacks of all epochs, called after an epoch's checkpoint is written: one that raises leaves
+            a run that can be resumed.
+        devices: what to train on; one device by default. Every worker of a cluster calls this with the same arguments,
+            and `output` is on a file system that all of them see; only the chief writes there.
 
     Returns:
         The finished run.
@@ -112,33 +161,45 @@ def train(
         InputError: see `RunDirectory.create`, `Catalogue.split` and `Catalogue.take_labelled`; or another configuration
             than that of the run to be resumed.
     """
-    run = RunDirectory(output)
-    if resume and run.run_file.is_file():
-        if run.config != config:
-            remedy = "Leave the other options out: a resumed run goes on with its own."
-            raise InputError("config", f"must be the one in {run.run_file}", "another one", remedy)
-        if run.finished:
-            return run
-    else:
-        run.create(config, sources or {})
+    devices = devices or Devices()
+    devices.check_batch_size(config.training.batch_size)
+    shared = None if starts is None else Path(starts)
+    check(shared is None or devices.workers == 1, "starts", "must be left out with several workers", starts, "Drop it.")
+    with open_run(output, config, resume, sources or {}, devices) as run:
+        if run is not None:
+            _train(run, config, catalogue, cache, quiet or not devices.chief, pixels, shared, callbacks, devices)
+    return RunDirectory(output)
+
+
+def _train(
+    run: RunDirectory,
+    config: RunConfig,
+    catalogue: Catalogue,
+    cache: str | os.PathLike[str] | None,
+    quiet: bool,
+    pixels: Pixels | None,
+    starts: Path | None,
+    callbacks: Sequence[Any],
+    devices: Devices,
+) -> None:
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.training.seed)
-    data = prepare_data(config, catalogue, cache, quiet, pixels)
+    data = prepare_data(config, catalogue, cache, quiet, pixels, devices)
     excluded = _write_split(run, catalogue, data)
     write_excluded(run.excluded_file, excluded)
     if excluded:
         console(quiet).print(
             f"{len(excluded):,} excluded, listed with the reason in {run.excluded_file}", soft_wrap=True
         )
-    model = make_model(config, data.train)
-    _fit(run, config, data, model, quiet, None if starts is None else Path(starts))
-    model = in_float32(model)
-    calibrate_concentration(model, data.validation_pixels.array, data.validation.votes)
+    with devices.strategy.scope():
+        model = make_model(config, data.train)
+    _fit(run, config, data, model, quiet, starts, callbacks, devices)
+    model = on_one_device(model, devices)
+    calibrate_concentration(model, data.validation_pixels.array, data.own_validation.votes, gather=devices.gather)
     with atomic_file(run.model_file) as temporary:
         model.save(temporary)
     run.checkpoint_file.unlink(missing_ok=True)
-    return run
 
 
 def make_model(config: RunConfig, train_part: Catalogue) -> GalaxyVAE:
@@ -151,9 +212,11 @@ def make_model(config: RunConfig, train_part: Catalogue) -> GalaxyVAE:
     return GalaxyVAE(questions, config.model.replace(answer_fractions=fractions, seed=config.training.seed))
 
 
-def in_float32(model: GalaxyVAE) -> GalaxyVAE:
-    """The same weights in a model that computes in float32: bfloat16 is for fitting, not for predictions."""
-    if model.config.precision == "float32":
+def on_one_device(model: GalaxyVAE, devices: Devices) -> GalaxyVAE:
+    """The same weights in a model for one device that computes in float32: replicas and bfloat16 are for fitting, not
+    for predictions.
+    """
+    if model.config.precision == "float32" and devices.replicas == 1:
         return model
     exact = GalaxyVAE(model.questions, model.config.replace(precision="float32"))
     set_values(exact.state_variables, get_values(model.state_variables))
@@ -162,15 +225,25 @@ def in_float32(model: GalaxyVAE) -> GalaxyVAE:
 
 
 def _fit(
-    run: RunDirectory, config: RunConfig, data: RunData, model: GalaxyVAE, quiet: bool, starts: Path | None
+    run: RunDirectory,
+    config: RunConfig,
+    data: RunData,
+    model: GalaxyVAE,
+    quiet: bool,
+    starts: Path | None,
+    callbacks: Sequence[Any],
+    devices: Devices,
 ) -> None:
     training, labels = config.training, len(data.train)
-    optimizers = make_optimizers(training, labels)
     plan = phases(training, labels)
-    model.compile(**optimizers)  # builds the optimisers' variables, which a checkpoint may fill
+    with devices.strategy.scope():
+        optimizers = make_optimizers(training, labels)
+        model.compile(**optimizers)  # builds the optimisers' variables, which a checkpoint may fill
     average = WeightAverage(model, training.weight_average)
     log = RunLog(run, model, optimizers, average, training.patience)
     log.resume()
+    remedy = "Put it on a file system that all workers see."
+    check_agreement(devices, "the checkpoint in output", f"at epoch {log.next_epoch}", remedy)
     start = None
     if starts is not None and plan[0].batches == "unlabelled":
         start = SharedStart(starts, config, data.pool_pixels, model, optimizers["vae_optimizer"])
@@ -190,19 +263,25 @@ def _fit(
                         start.keep(log.rows)
                 average.start()
             log.phase = phase
-            model.compile(
-                **optimizers,
-                vae_views=phase.vae_views,
-                contrast_weight=phase.contrast_weight,
-                fine_tune=phase.fine_tune,
-            )
+            with devices.strategy.scope():
+                model.compile(
+                    **optimizers,
+                    vae_views=phase.vae_views,
+                    contrast_weight=phase.contrast_weight,
+                    kl_weight=training.kl_weight,
+                    vae_steps=phase.vae_steps,
+                    classifier_steps=phase.classifier_steps,
+                    fine_tune=phase.fine_tune,
+                )
+            validation, validation_steps = validation_batches(data, training.batch_size, devices)
             model.fit(
-                phase_batches(phase, data, training, first_epoch=log.next_epoch),
-                validation_data=validation_batches(data, training.batch_size),
+                phase_batches(phase, data, training, log.next_epoch, devices),
+                validation_data=validation,
+                validation_steps=validation_steps,
                 steps_per_epoch=training.steps_per_epoch,
                 initial_epoch=log.next_epoch,
                 epochs=phase.last_epoch,
-                callbacks=[average, log, progress],
+                callbacks=[average, FiniteTerms(), log, progress, *callbacks],
                 shuffle=False,  # the batches are; Keras 3 would warn of it
                 verbose=0,
             )
@@ -224,7 +303,7 @@ def _write_split(run: RunDirectory, catalogue: Catalogue, data: RunData) -> list
         rows += [{"id": i, "part": part, "file": f} for i, f in zip(galaxies.ids, galaxies.files, strict=True)]
     labelled = set(data.train.files)
     ids = dict(zip(catalogue.files, catalogue.ids, strict=True))
-    for file in data.pool_pixels.files:
+    for file in data.pool_files:
         if file not in labelled:
             rows.append({"id": ids.get(file, Path(file).name.split(".")[0]), "part": "unlabelled", "file": file})
     run.write_table(run.split_file, ["id", "part", "file"], rows)

@@ -34,6 +34,8 @@ READ_LATER = {
         "fine_tune",
         "alternating_views",
         "alternating_contrast_weight",
+        "vae_steps",
+        "classifier_steps",
     ),
 }
 
