@@ -18,8 +18,10 @@ from tfgalaxy.data.simulation import simulate
 from tfgalaxy.errors import InputError
 from tfgalaxy.evaluation.assessment import Assessment, assess, unseen
 from tfgalaxy.evaluation.evaluate import Evaluation
-from tfgalaxy.evaluation.figures import compare_evaluations, learning_curves, save_figure
+from tfgalaxy.evaluation.figures import save_figure
 from tfgalaxy.evaluation.gallery import gallery
+from tfgalaxy.evaluation.learning_curves import learning_curves
+from tfgalaxy.evaluation.score_figures import compare_evaluations
 from tfgalaxy.export.prediction import Predictor, open_predictor, predict_files
 from tfgalaxy.export.prediction_table import write_table
 from tfgalaxy.export.saved_model import save

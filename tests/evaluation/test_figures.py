@@ -97,7 +97,7 @@ def test_learning_curves_of_one_epoch():
 
 
 def test_reliability_diagram_draws_the_mean_of_each_bin():
-    figure = reliability_diagram(QUESTIONS, VOTES, FRACTION, "has-spiral-arms")
+    figure = reliability_diagram(QUESTIONS, VOTES, FRACTION, "has-spiral-arms").figure
     line = figure.axes[0].containers[0].lines[0]
     asked = VOTES[:, 3:].sum(axis=1) > 0
     volunteers, predicted = VOTES[asked, 3] / 20, FRACTION[asked, 3]
@@ -109,7 +109,7 @@ def test_reliability_diagram_draws_the_mean_of_each_bin():
 
 
 def test_scatter_draws_the_galaxies_that_were_asked():
-    figure = predicted_against_votes(QUESTIONS, VOTES, FRACTION, "has-spiral-arms")
+    figure = predicted_against_votes(QUESTIONS, VOTES, FRACTION, "has-spiral-arms").figure
     asked = VOTES[:, 3:].sum(axis=1) > 0
     points = figure.axes[0].collections[1].get_offsets()
     np.testing.assert_allclose(points, np.stack([FRACTION[asked, 4], VOTES[asked, 4] / 20], axis=1))
@@ -120,37 +120,36 @@ def test_scatter_draws_the_galaxies_that_were_asked():
 
 @pytest.mark.parametrize("draw", [reliability_diagram, predicted_against_votes])
 def test_question_that_nobody_was_asked_says_so(draw):
-    figure = draw(QUESTIONS, VOTES * [1, 1, 1, 0, 0], FRACTION, "has-spiral-arms")
+    figure = draw(QUESTIONS, VOTES * [1, 1, 1, 0, 0], FRACTION, "has-spiral-arms").figure
     assert "nobody was asked" in [name for name, _ in texts(figure)]
 
 
-def test_drawing_into_given_axes_returns_their_figure():
+def test_drawing_into_given_axes_returns_them(tmp_path):
     figure = Figure(layout="constrained")
-    inner = figure.subfigures(1, 2)
-    for part in inner:
-        assert reliability_diagram(QUESTIONS, VOTES, FRACTION, "smooth-or-featured", part.subplots()) is figure
-    axes = Figure().subplots()
-    assert predicted_against_votes(QUESTIONS, VOTES, FRACTION, "smooth-or-featured", axes) is axes.figure
+    for part in figure.subfigures(1, 2):
+        axes = part.subplots()
+        assert reliability_diagram(QUESTIONS, VOTES, FRACTION, "smooth-or-featured", axes) is axes
+    save_figure(axes, tmp_path / "whole.png", dpi=50)
+    assert imread(tmp_path / "whole.png").shape[:2] == tuple(figure.get_size_inches()[::-1] * 50)
 
 
 def test_comparison_draws_values_and_intervals():
     good = evaluate_predictions(QUESTIONS, VOTES, {"fraction": FRACTION})
     flat = evaluate_predictions(QUESTIONS, VOTES, {"fraction": np.tile([0.4, 0.3, 0.3, 0.5, 0.5], (300, 1))})
     named = {"supervised, 100 labels": flat, "alternating, 100 labels": good}
-    figure = compare_evaluations(named, "total_absolute_error")
-    axes = figure.axes[0]
+    axes = compare_evaluations(named, "total_absolute_error")
     for container, evaluation in zip(axes.containers, named.values(), strict=True):
         expected = [score.value for score in evaluation.scores["total_absolute_error"]]
         np.testing.assert_allclose([bar.get_width() for bar in container], expected)
     segments = axes.collections[1].get_segments()
     expected = [score.interval for score in good.scores["total_absolute_error"]]
     np.testing.assert_allclose([segment[:, 0] for segment in segments], expected)
-    assert_legible(figure)
+    assert_legible(axes.figure)
 
 
 def test_comparison_leaves_a_gap_where_nobody_was_asked():
     empty = evaluate_predictions(QUESTIONS, VOTES * [1, 1, 1, 0, 0], {"fraction": FRACTION})
-    figure = compare_evaluations({"supervised": empty})
+    figure = compare_evaluations({"supervised": empty}).figure
     assert len(figure.axes[0].collections[0].get_segments()) == 2
     assert_legible(figure)
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from tfgalaxy.configuration import check
 from tfgalaxy.evaluation.figures import COLOURS
 from tfgalaxy.evaluation.inputs import FloatArray, check_predictions, check_question, check_votes, volunteer_fractions
+from tfgalaxy.evaluation.picture_figures import check_pictures, show_picture
 
 if TYPE_CHECKING:
     from tfgalaxy.data.questions import Questions
@@ -50,7 +51,7 @@ def gallery(
     check(len(counts) > 0, "images", "must hold at least one galaxy", len(counts), "Choose some galaxies.")
     predicted = check_predictions(questions, {"fraction": fraction}, len(counts))["fraction"]
     named = {"image": images, "canonical view": canonical_views, "reconstruction": reconstructions}
-    columns = {name: _pictures(name, values, len(counts)) for name, values in named.items() if values is not None}
+    columns = {name: check_pictures(name, values, len(counts)) for name, values in named.items() if values is not None}
     labels = [str(label) for label in (labels if labels is not None else [""] * len(counts))]
     check(len(labels) == len(counts), "labels", f"must have {len(counts)} entries", len(labels), "Name every galaxy.")
     figure = Figure(figsize=(1.9 * len(columns) + 3.6, 1.7 * len(counts) + 0.9), layout="constrained")
@@ -58,7 +59,7 @@ def gallery(
     grid = figure.subplots(len(counts), len(columns) + 1, squeeze=False, gridspec_kw={"width_ratios": ratios})
     for column, (name, pictures) in enumerate(columns.items()):
         for row, picture in enumerate(pictures):
-            _show(grid[row, column], picture, name if row == 0 else "")
+            show_picture(grid[row, column], picture, name if row == 0 else "")
     part, answers = questions.slices[index], questions.questions[index].answers
     fractions, totals = volunteer_fractions(questions, counts)
     for row, label in enumerate(labels):
@@ -70,22 +71,6 @@ def gallery(
     handles, texts = grid[0, -1].get_legend_handles_labels()
     figure.legend(handles, texts, loc="outside lower right", ncols=2, frameon=False, fontsize=9)
     return figure
-
-
-def _pictures(name: str, values: ArrayLike, galaxies: int) -> FloatArray:
-    pictures = np.asarray(values, np.float64)
-    shape_holds = pictures.ndim == 4 and len(pictures) == galaxies and pictures.shape[-1] in (1, 3)
-    rule = f"must have shape ({galaxies}, height, width, 1 or 3)"
-    check(shape_holds, name, rule, pictures.shape, "Give a picture per galaxy.")
-    check(bool(np.isfinite(pictures).all()), name, "must be finite", "NaN or infinity", "Check the model's output.")
-    return np.clip(pictures, 0.0, 1.0)
-
-
-def _show(axes: Axes, picture: FloatArray, title: str) -> None:
-    grey = picture.shape[-1] == 1
-    axes.imshow(picture[..., 0] if grey else picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set(xticks=[], yticks=[])
-    axes.set_title(title, fontsize=10)
 
 
 def _vote_bars(axes: Axes, answers: Sequence[str], volunteers: FloatArray, predicted: FloatArray, total: float) -> None:

@@ -7,12 +7,11 @@ experiment has hundreds of cells.
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.connection
-import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
+
+from tfgalaxy.child_process import end_with_parent
 
 __all__ = ["CellProcesses"]
 
@@ -39,7 +38,7 @@ class CellProcesses:
             self.close()
         if self._executor is None:
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(1, context, initializer=_end_with_parent)
+            self._executor = ProcessPoolExecutor(1, context, initializer=end_with_parent)
         self._calls += 1
         return self._executor.submit(function, *arguments).result()
 
@@ -48,14 +47,3 @@ class CellProcesses:
         if self._executor is not None:
             self._executor.shutdown()
         self._executor, self._calls = None, 0
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_wait_for_end, args=(parent.sentinel,), daemon=True).start()
-
-
-def _wait_for_end(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)

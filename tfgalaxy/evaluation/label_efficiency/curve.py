@@ -7,13 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from tfgalaxy.evaluation.figures import COLOURS, MARKERS
+from tfgalaxy.configuration import check
+from tfgalaxy.evaluation.figures import COLOURS, MARKERS, legend_below, own_axes
 from tfgalaxy.evaluation.label_efficiency.measurements import Measurements
 from tfgalaxy.evaluation.label_efficiency.plan import BASELINES, MORE_UNLABELLED, REGIMES
 from tfgalaxy.evaluation.label_efficiency.statistics import LEVEL
 from tfgalaxy.evaluation.metrics import METRICS
 
-__all__ = ["draw_curve"]
+__all__ = ["draw_curve", "label_curve"]
 
 # Each has a colour and a marker, whatever an experiment compares.
 METHODS = (*REGIMES, *BASELINES)
@@ -33,16 +34,41 @@ def draw_curve(measured: Measurements, scope: int = 0) -> Figure:
     figure = Figure(figsize=(11.5, 6.6), layout="constrained")
     panels = figure.subplots(2, 3, sharex=True).ravel()
     for column, (axes, metric) in enumerate(zip(panels, METRICS, strict=True)):
-        for series in measured.manifest.plan.series:
-            _draw_series(axes, measured, series, scope, column)
-        axes.set_title(metric.replace("_", " "), fontsize=10)
-        _label_axis(axes, sorted(measured.manifest.plan.labels), bottom=column >= 3)
-    panels[METRICS.index("interval_coverage")].axhline(LEVEL, color="0.6", linewidth=1, zorder=1)
+        _draw_panel(axes, measured, metric, scope)
+        axes.set_xlabel("labelled galaxies" if column >= 3 else "")
     handles, texts = panels[0].get_legend_handles_labels()
     if texts:
         figure.legend(handles, texts, loc="outside upper right", ncols=4, frameon=False, fontsize=9)
     figure.suptitle(f"{heading}: {measured.galaxies:,} galaxies", fontsize=11, x=0.01, ha="left")
     return figure
+
+
+def label_curve(measured: Measurements, metric: str, scope: int = 0, axes: Axes | None = None) -> Axes:
+    """One panel of `draw_curve`, with a legend.
+
+    Args:
+        measured, scope: as for `draw_curve`.
+        metric: one of `METRICS`.
+        axes: where to draw; a new figure otherwise.
+
+    Raises:
+        InputError: an unknown metric.
+    """
+    check(metric in METRICS, "metric", f"must be one of {', '.join(METRICS)}", metric, "Choose one.")
+    axes = own_axes(axes, 4.4, 4.0)
+    _draw_panel(axes, measured, metric, scope)
+    axes.set_xlabel("labelled galaxies")
+    legend_below(axes)
+    return axes
+
+
+def _draw_panel(axes: Axes, measured: Measurements, metric: str, scope: int) -> None:
+    for series in measured.manifest.plan.series:
+        _draw_series(axes, measured, series, scope, METRICS.index(metric))
+    axes.set_title(metric.replace("_", " "), fontsize=10)
+    _label_axis(axes, sorted(measured.manifest.plan.labels))
+    if metric == "interval_coverage":
+        axes.axhline(LEVEL, color="0.6", linewidth=1, zorder=1)
 
 
 def _draw_series(axes: Axes, measured: Measurements, series: str, scope: int, column: int) -> None:
@@ -61,10 +87,9 @@ def _draw_series(axes: Axes, measured: Measurements, series: str, scope: int, co
         axes.fill_between(labels, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
-def _label_axis(axes: Axes, labels: list[int], bottom: bool) -> None:
+def _label_axis(axes: Axes, labels: list[int]) -> None:
     axes.set_xscale("log")
     axes.set_xticks(labels, [f"{count:,}" for count in labels])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("labelled galaxies" if bottom else "")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.6)
