@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from tfgalaxy.configuration import check
-from tfgalaxy.data.catalogue import load_catalogue
+from tfgalaxy.data.catalogue import Catalogue, load_catalogue
 from tfgalaxy.evaluation.assessment import assess, unseen
 from tfgalaxy.evaluation.equivariance_figure import equivariance_figure
 from tfgalaxy.evaluation.figures import check_figure_path, save_figure
@@ -26,6 +27,7 @@ from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.precision import choose_precision
 from tfgalaxy.training.run import train
 from tfgalaxy.training.run_directory import RunDirectory
+from tfgalaxy.training.strategy import Devices, choose_devices
 
 __all__ = [
     "equivariance_command",
@@ -61,27 +63,45 @@ def with_options(config: RunConfig, options: Mapping[str, Any]) -> RunConfig:
 
 def train_command(catalogue: str, images: str, output: Path, **options: Any) -> None:
     """`tfgalaxy train`."""
-    run, quiet, resume = RunDirectory(output), options["quiet"], options["resume"]
-    if resume and run.run_file.is_file():
-        config = run.config
-    else:
-        config = RunConfig.from_json(options["config"]) if options["config"] else RunConfig()
-    config = with_options(config, options)
+    devices = choose_devices(options["strategy"])
+    quiet, resume = options["quiet"] or not devices.chief, options["resume"]
+    text = devices.from_chief(lambda: json.dumps(_run_config(RunDirectory(output), devices, options).to_dict()))
+    config = RunConfig.from_dict(json.loads(text))
     galaxies = load_catalogue(catalogue, images, config.data.questions, voters=config.data.voters)
     if options["unlabelled"]:
         galaxies = galaxies.with_unlabelled(options["unlabelled"])
     console(quiet).print(galaxies.summary())
-    if not (resume and run.run_file.is_file()):
-        config = _with_precision(config, options, console(quiet))
     names = ("catalogue", "images", "unlabelled")
     sources = dict(zip(names, (catalogue, images, options["unlabelled"]), strict=True))
-    try:
-        run = train(config, galaxies, output, resume, options["cache"], sources, quiet)
-    except KeyboardInterrupt:
-        command = f"tfgalaxy train --catalogue {catalogue} --images {images} --output {output} --resume"
-        console().print(f"stopped; go on with: {command}")
-        raise SystemExit(130) from None
-    Console().print(f"run: {run.path}\nmodel: {run.model_file}", highlight=False)
+    board = _board(options["tensorboard"], config, galaxies, options["cache"], devices)
+    logged = () if board is None else (board.callback,)
+    run = train(config, galaxies, output, resume, options["cache"], sources, quiet, callbacks=logged, devices=devices)
+    if board is not None:
+        board.finish(run.load_model())
+    if devices.chief:
+        Console().print(f"run: {run.path}\nmodel: {run.model_file}", highlight=False, soft_wrap=True)
+
+
+def _board(directory: str | None, config: RunConfig, galaxies: Catalogue, cache: str | None, devices: Devices) -> Any:
+    """The logs for TensorBoard, or None."""
+    if directory is None:
+        return None
+    from tfgalaxy.training.tensorboard import RunBoard
+
+    remedy = "Leave it out: RUN/tensorboard holds the scalars."
+    check(devices.workers == 1, "tensorboard", "must not be given to several workers", directory, remedy)
+    return RunBoard(directory, config, galaxies, cache)
+
+
+def _run_config(run: RunDirectory, devices: Devices, options: Mapping[str, Any]) -> RunConfig:
+    """That of the run to go on with, or a new one; with the options that were given put over it."""
+    if options["resume"] and run.run_file.is_file():
+        return with_options(run.config, options)
+    config = with_options(RunConfig.from_json(options["config"]) if options["config"] else RunConfig(), options)
+    if devices.replicas > 1 and not options["config"]:
+        # As on one device: a replica's part of a batch has statistics of its own.
+        config = config.replace(model=config.model.replace(normalization="synchronized"))
+    return _with_precision(config, options, console(options["quiet"]))
 
 
 def label_efficiency_command(catalogue: str, images: str, output: Path, **options: Any) -> None:
@@ -147,6 +167,9 @@ def evaluate_command(model: str, catalogue: str, images: str, **options: Any) ->
 
 def predict_command(model: str, output: Path, **options: Any) -> None:
     """`tfgalaxy predict`."""
+    beam_only = {"what follows EXPORT": "pipeline_options", "--shards": "shards", "--threads": "threads"}
+    for name, value in ((name, options[option]) for name, option in beam_only.items()):
+        check(not value, name, "must come with --runner", value, "Name a runner of Beam, or leave it out.")
     check_table_path(output)
     inputs = _prediction_inputs(**options)
     predictor = open_predictor(model)
