@@ -126,8 +126,8 @@ class EquivariantTransformer(keras.layers.Layer):
         return Pose(theta, concentration, self.transformation.matrix(theta))
 
     def _polar_view(self, images: tf.Tensor, matrices: tf.Tensor | None) -> tf.Tensor:
-        """The view that the angle is read from, [B, R, A, 1]: of the mean over colours, which all show one angle."""
-        grey = tf.add_n(tf.unstack(images, axis=-1)) / images.shape[-1]
+        """The view that the angle is read from, [B, R, A, 1]: of the sum of colours, which all show one angle."""
+        grey = tf.add_n(tf.unstack(images, axis=-1))
         view = self.polar(smooth(grey[..., tf.newaxis]), matrices)
         # With a scale taken off, the blur of the pixels is as wide as the scale says. Beside that of the rings, which
         # is the same for all views, it hardly matters.
