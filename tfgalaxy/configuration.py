@@ -46,12 +46,19 @@ def _convert(argument: str, hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, Configuration):
         return value if isinstance(value, hint) else hint.from_dict(value, argument)
     if hint is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
         check(number, argument, "must be a finite number", value, "Give a number.")
         return float(value)
     exact = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
     check(exact, argument, f"must be of type {hint.__name__}", value, "Correct the value.")
     return value
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer beyond the largest float
+        return False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,5 +122,5 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(str(path), "must be a readable JSON file", error.strerror, "Check the path.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, an integer of 5,000 digits, or too deep
         raise InputError(str(path), "must hold valid JSON", str(error), "Correct the file.") from error

@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import fnmatch
 import re
+import string
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -48,16 +49,13 @@ class VoteColumns(Configuration):
 
     def validate(self) -> None:
         remedy = "Use the fields {question}, {answer}, {question_number}, {answer_number}."
-        for name, pattern in (("pattern", self.pattern), ("total", self.total or "")):
-            try:
-                pattern.format(question="q", answer="a", question_number=1, answer_number=1)
-            except (KeyError, IndexError, ValueError, AttributeError) as error:
-                raise InputError(name, "must be a pattern of known fields", pattern, remedy) from error
+        _check_pattern("pattern", self.pattern, ("question", "answer", "question_number", "answer_number"))
+        _check_pattern("total", self.total or "", ("question", "question_number"))
         rule = "must tell answers apart by {answer} or {answer_number}"
         check(self._fill("q", "a", 1, 1) != self._fill("q", "b", 1, 2), "pattern", rule, self.pattern, remedy)
         try:
             re.compile(self.like or "")
-        except re.error as error:
+        except (re.error, RecursionError, OverflowError) as error:
             raise InputError("like", "must be a regular expression", self.like, "Correct it.") from error
 
     def answer_columns(self, questions: Questions) -> tuple[tuple[str, ...], ...]:
@@ -99,6 +97,24 @@ class VoteColumns(Configuration):
                 tail = column[len(before) : len(column) - len(after)]
                 return not any(tail.startswith(_normal(answer) + "_") for answer in question.answers)
         return False
+
+
+def _check_pattern(argument: str, pattern: str, fields: Sequence[str]) -> None:
+    """Raises `InputError` unless a pattern holds only these fields; at most a number's width, as in `{answer_number:02d}`,
+    since a format could as well ask for gigabytes of blanks, or for an attribute.
+    """
+    try:
+        parts = list(string.Formatter().parse(pattern))
+        known = all(
+            field is None or (field in fields and conversion is None and re.fullmatch(r"(0?\d{1,2}d)?", width or ""))
+            for _, field, width, conversion in parts
+        )
+        if known:
+            pattern.format(question="q", answer="a", question_number=1, answer_number=1)
+    except ValueError as error:
+        raise InputError(argument, "must be a pattern", f"'{pattern}' ({error})", "Correct its brackets.") from error
+    rule = f"must be a pattern of known fields ({', '.join(f'{{{name}}}' for name in fields)})"
+    check(known, argument, rule, pattern, "Correct the field's name.")
 
 
 _KIND_NAMES = {"counts": "counts", "fractions": "fractions", "cumulative": "cumulative fractions"}

@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 
 from tfgalaxy.data.preprocessing import MAXIMUM_PIXELS
+from tfgalaxy.data.untrusted_files import check_packed
 from tfgalaxy.errors import InputError
 
 __all__ = ["FITS_SUFFIXES", "asinh_stretch", "read_fits"]
@@ -81,7 +82,7 @@ def read_fits(path: str | os.PathLike[str]) -> np.ndarray:
         raise
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise InputError(str(path), "must be a readable file", error.strerror, "Check path and permissions.") from error
-    except (OSError, ValueError, TypeError, IndexError, KeyError) as error:  # what astropy raises for damaged files
+    except Exception as error:  # of damaged files, astropy raises errors of many classes
         raise InputError(str(path), "must be a whole FITS file", str(error), "Replace the file.") from error
     flux = _planes(data, str(path))[::-1]
     if not np.isfinite(flux).any():
@@ -95,12 +96,13 @@ def _first_image(path: str | os.PathLike[str]) -> np.ndarray:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyUserWarning)  # a cut file is an error below
+        check_packed(path)
         with fits.open(path, memmap=False) as units:
-            images = [unit for unit in units if unit.is_image and unit.header.get("NAXIS", 0) >= 2]
-            if not images:
+            image = next((unit for unit in units if unit.is_image and unit.header.get("NAXIS", 0) >= 2), None)
+            if image is None:
                 raise InputError(str(path), "must hold an image", "a FITS file without one", "Write the cut-out to it.")
-            shape = images[0].shape
+            shape = image.shape
             if math.prod(shape) > MAXIMUM_PIXELS:
                 rule = f"must have at most {MAXIMUM_PIXELS:,} pixels in all bands"
                 raise InputError(str(path), rule, shape, "Cut the galaxy out of it.")
-            return np.asarray(images[0].data, np.float64)
+            return np.asarray(image.data, np.float64)

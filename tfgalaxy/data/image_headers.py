@@ -7,7 +7,7 @@ import struct
 from tfgalaxy.data.preprocessing import MAXIMUM_PIXELS
 from tfgalaxy.errors import InputError
 
-__all__ = ["DAMAGED", "JPEG_START", "PNG_START", "check_content", "picture_size"]
+__all__ = ["DAMAGED", "JPEG_START", "PNG_START", "check_content", "check_pixels", "picture_size"]
 
 JPEG_START = b"\xff\xd8\xff"
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -33,7 +33,11 @@ def check_content(name: str, content: bytes) -> None:
         raise InputError(name, "must be an image", "an empty file", _REMEDY)
     if not content.startswith((JPEG_START, PNG_START)):
         raise InputError(name, "must be a JPEG, PNG or FITS image", content[:12], _REMEDY)
-    height, width = picture_size(content) or (0, 0)
+    check_pixels(name, *(picture_size(content) or (0, 0)))
+
+
+def check_pixels(name: str, height: int, width: int) -> None:
+    """Raises `InputError` for a picture of more than `MAXIMUM_PIXELS`."""
     if height * width > MAXIMUM_PIXELS:
         rule = f"must have at most {MAXIMUM_PIXELS:,} pixels"
         raise InputError(name, rule, f"{width} x {height}", "Cut the galaxy out of it.")

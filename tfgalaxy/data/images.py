@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgalaxy.data.fits_images import FITS_SUFFIXES, read_fits
-from tfgalaxy.data.image_headers import DAMAGED, JPEG_START, PNG_START, check_content
+from tfgalaxy.data.image_headers import DAMAGED, JPEG_START, PNG_START, check_content, check_pixels
 from tfgalaxy.data.preprocessing import MAXIMUM_PIXELS, Preprocessing
 from tfgalaxy.errors import InputError
 
@@ -186,6 +186,8 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
     try:
         if content.startswith(PNG_START):
             return tf.io.decode_png(content, channels=3).numpy()
+        height, width, _ = tf.io.extract_jpeg_shape(content).numpy().tolist()
+        check_pixels(str(path), height, width)  # as its decoder sees them: `check_content` reads no damaged headers
         return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE").numpy()
     except tf.errors.InvalidArgumentError as error:
         raise InputError(str(path), *DAMAGED) from error
