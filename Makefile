@@ -17,7 +17,7 @@ UV_VERSION := 0.13.9
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types core lock clean
+.PHONY: help demo test check lint format types core bench docs lock clean
 
 help: ## Lists the targets.
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -51,6 +51,11 @@ core: $(VENV)/.ready ## The tests marked core and the demo.
 	rm -rf "$(VENV)/demo"
 	"$(BIN)/tfgalaxy" demo --output "$(VENV)/demo"
 
+# Under 15 minutes where nothing else runs. What BENCH_ARGS names goes before: --quick, or --markdown docs/performance.md.
+bench: $(VENV)/.ready ## Speed and memory against the yardstick, into bench/speed.json and .md; BENCH_ARGS=--quick to try it.
+	mkdir -p bench
+	"$(BIN)/python" benchmarks/speed.py --json bench/speed.json --markdown bench/speed.md $(BENCH_ARGS)
+
 # The environment is made anew only when the lock's content changed, or when the environment was moved, copied, cut
 # short or lost its interpreter; a change of setup.cfg only installs the package again. Each stamp holds a hash of what
 # it was made from, so new time stamps ('touch', a fresh checkout) do nothing. Stamps are written last.
@@ -78,9 +83,14 @@ $(VENV)/.ready: | $(VENV)/.locked
 	"$(BIN)/uv" pip install -q --python "$(BIN)/python" --no-deps --no-build-isolation -e .
 	@$(READY_KEY) > "$(VENV)/.ready"
 
+# Links, since package_dir is not followed here either. The notice that is turned off is about another program's version.
+docs: $(VENV)/.ready ## The documentation, into the folder site; a warning is an error.
+	"$(BIN)/python" tests/package_links.py "$(VENV)/links"
+	NO_MKDOCS_2_WARNING=1 TFGALAXY_LINKS="$(VENV)/links" "$(BIN)/python" -m mkdocs build --strict
+
 lock: $(VENV)/.ready ## Resolves setup.cfg anew, to the newest versions within its bounds.
-	"$(BIN)/uv" pip compile -q --universal --generate-hashes --extra test --python-version 3.10 --upgrade \
+	"$(BIN)/uv" pip compile -q --universal --generate-hashes --extra docs --extra test --python-version 3.10 --upgrade \
 	  --custom-compile-command 'make lock' setup.cfg -o requirements.lock
 
-clean: ## Removes the environment and what 'make demo' made.
-	rm -rf "$(VENV)" demo
+clean: ## Removes the environment and what 'make demo', 'make bench' and 'make docs' made.
+	rm -rf "$(VENV)" demo bench site

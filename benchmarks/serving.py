@@ -53,7 +53,7 @@ class Figure:
     def reached(self) -> bool | None:
         if self.target is None:
             return None
-        return self.value >= self.target if self.at_least else self.value <= self.target
+        return bool(self.value >= self.target if self.at_least else self.value <= self.target)
 
     def cells(self) -> tuple[str, str, str, str]:
         target = "" if self.target is None else f"{'at least' if self.at_least else 'at most'} {self.target:g}"

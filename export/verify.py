@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfgalaxy.errors import InputError
+from tfgalaxy.progress import activity
 
 __all__ = ["Check", "verification_table", "verify", "verify_command"]
 
@@ -70,9 +71,10 @@ def verification_table(checks: Sequence[Check]) -> Table:
     return table
 
 
-def verify_command(path: str) -> None:
+def verify_command(path: str, quiet: bool = False) -> None:
     """`tfgalaxy verify`: prints the table; exit code 1 with the reasons on any miss."""
-    checks = verify(path)
+    with activity("loading the version in another process, and asking it", quiet):
+        checks = verify(path)
     Console().print(verification_table(checks))
     failed = [check for check in checks if not check.passed]
     for check in failed:

@@ -270,20 +270,22 @@ def report(run: str, output: str | None, figures: str | None, quiet: bool, **opt
 @click.option("--output", required=True, help="BASE/NAME, the directory of the served model's versions.")
 @click.option("--version", type=int, help="A new positive integer; by default the next one.")
 @click.option("--evaluation", help="What 'tfgalaxy evaluate --json' wrote, for the metrics of the model card.")
-def export(run: str, output: str, version: int | None, evaluation: str | None) -> None:
+@quiet_option
+def export(run: str, output: str, version: int | None, evaluation: str | None, quiet: bool) -> None:
     """Writes a run's model as a SavedModel for TF Serving, and what serves it to BASE/serving."""
     from tfgalaxy.commands import export_command
 
-    click.echo(f"SavedModel: {export_command(run, output, version, evaluation)}")
+    click.echo(f"SavedModel: {export_command(run, output, version, evaluation, quiet)}")
 
 
 @main.command()
 @click.argument("version", metavar="BASE/NAME/N")
-def verify(version: str) -> None:
+@quiet_option
+def verify(version: str, quiet: bool) -> None:
     """Checks an exported version from outside, in a process without tfgalaxy; exit code 1 if it must not be served."""
     from tfgalaxy.export.verify import verify_command
 
-    verify_command(version)
+    verify_command(version, quiet)
 
 
 @main.command()

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tfgalaxy.errors import InputError
+from tfgalaxy.errors import InputError, shorten
 
 __all__ = ["CommandGroup", "ManyValuesCommand", "repeat_names", "resume_command"]
 
@@ -32,7 +32,7 @@ class CommandGroup(click.Group):
             click.echo(f"tfgalaxy: {error}", err=True)
             context.exit(2)
         except OSError as error:
-            click.echo(f"tfgalaxy: {error.filename or 'system'}: {error.strerror}", err=True)
+            click.echo(f"tfgalaxy: {error.filename or 'system'}: {error.strerror or shorten(error)}", err=True)
             context.exit(1)
         except KeyboardInterrupt:
             go_on = f"; go on with: {resume_command(context.meta[WORDS])}" if "train" in context.meta[WORDS][:1] else ""

@@ -22,7 +22,7 @@ from tfgalaxy.export.prediction_parts import parts_folder, predict_to_file
 from tfgalaxy.export.prediction_table import check_table_path
 from tfgalaxy.export.record_inputs import RecordImages
 from tfgalaxy.export.saved_model import save
-from tfgalaxy.progress import console, progress_bar
+from tfgalaxy.progress import activity, console, progress_bar
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.precision import choose_precision
 from tfgalaxy.training.run import train
@@ -210,7 +210,8 @@ def equivariance_command(run: str, images: str, **options: Any) -> None:
     Console().print(result.tables())
 
 
-def export_command(path: str, output: str, version: int | None, evaluation: str | None) -> Path:
+def export_command(path: str, output: str, version: int | None, evaluation: str | None, quiet: bool = False) -> Path:
     """`tfgalaxy export`."""
     run = RunDirectory(path)
-    return save(run.load_model(), output, version, run_card(run, evaluation))
+    with activity("writing the SavedModel", quiet):
+        return save(run.load_model(), output, version, run_card(run, evaluation))

@@ -21,7 +21,7 @@ from tfgalaxy.machine import (
     processor_flags,
     processor_name,
 )
-from tfgalaxy.progress import console
+from tfgalaxy.progress import activity, console
 from tfgalaxy.requirements import PackageState, extras, install_command, package_states, python_state
 
 __all__ = ["Finding", "doctor_command"]
@@ -52,7 +52,7 @@ class Finding:
 def doctor_command(quiet: bool = False) -> None:
     """`tfgalaxy doctor`; exit code 1 where something that is needed is broken."""
     findings = [*_package_findings(), *_extra_findings()]
-    with console(quiet).status("asking TensorFlow for its devices"):
+    with activity("asking TensorFlow for its devices", quiet):
         answer = ask_tensorflow()
     findings += [*_tensorflow_findings(answer), *_machine_findings()]
     _show(findings)

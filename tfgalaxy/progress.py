@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["console", "progress_bar"]
+__all__ = ["activity", "console", "progress_bar"]
 
 # Seconds between two plain lines.
 LINE_INTERVAL = 10.0
@@ -18,6 +18,18 @@ LINE_INTERVAL = 10.0
 def console(quiet: bool = False) -> Console:
     """The console for people; standard error, so that results on standard output can be piped."""
     return Console(stderr=True, quiet=quiet, highlight=False)
+
+
+@contextlib.contextmanager
+def activity(description: str, quiet: bool = False) -> Iterator[None]:
+    """Says what is being done where nothing can be counted: a moving sign on a terminal, a plain line elsewhere."""
+    target = console(quiet)
+    if not target.is_terminal or quiet:
+        target.print(description, soft_wrap=True)
+        yield
+        return
+    with target.status(description):
+        yield
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ class PackageState:
 
 def python_state() -> PackageState:
     """This interpreter against `python_requires`."""
-    bounds = SpecifierSet(importlib.metadata.metadata(DISTRIBUTION).get("Requires-Python") or "")
+    bounds = SpecifierSet(",".join(importlib.metadata.metadata(DISTRIBUTION).get_all("Requires-Python") or []))
     version = platform.python_version()
     return PackageState("python", str(bounds), version, bounds.contains(version, prereleases=True))
 

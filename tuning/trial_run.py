@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import math
 import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -65,17 +64,13 @@ class _TrialEndedError(Exception):
 
 
 class _EndTrial(keras.callbacks.Callback):
-    """The last callback of a trial: ends it after its last epoch, as another callback wants, or when it diverges."""
+    """The last callback of a trial: ends it after its last epoch, or when another callback wants it."""
 
     def __init__(self, last_epoch: int, progress: Progress | None) -> None:
         super().__init__()
         self.last_epoch, self.progress = last_epoch, progress
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        for name in ("loss", MONITOR):
-            value = float((logs or {}).get(name, 0.0))
-            if not math.isfinite(value):
-                raise keras_tuner.errors.FailedTrialError(f"training diverged: {name} is {value} in epoch {epoch + 1}")
         if self.progress is not None:
             self.progress(epoch + 1)
         if epoch + 1 >= self.last_epoch or self.model.stop_training:

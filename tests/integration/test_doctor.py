@@ -14,6 +14,7 @@ import tfgalaxy.doctor_command as doctor_command
 import tfgalaxy.requirements as requirements
 from tfgalaxy.cli import main
 from tfgalaxy.machine import TensorFlowAnswer, ask_tensorflow, bfloat16_flags, memory, processor_flags
+from tfgalaxy.progress import activity
 
 HEALTHY = TensorFlowAnswer(("CPU: /physical_device:CPU:0",), "float32", "precision float32: measured")
 
@@ -101,6 +102,19 @@ def test_a_terminal_gets_a_table_without_colours_if_so_wished(tensorflow_answers
     assert "\x1b[32mok" in coloured
     monkeypatch.setenv("NO_COLOR", "1")
     assert re.search(r"\x1b\[[0-9;]*3[0-7]m", run_doctor().output) is None
+
+
+def test_what_takes_long_can_be_quiet():
+    lacking = [name for name, command in main.commands.items() if not any("--quiet" in o.opts for o in command.params)]
+    assert lacking == ["completion"]
+
+
+def test_activity_is_a_plain_line_where_there_is_no_terminal(capsys):
+    with activity("waiting"):
+        assert capsys.readouterr().err == "waiting\n"
+    with activity("waiting", quiet=True):
+        pass
+    assert capsys.readouterr().err == ""
 
 
 def test_install_command_outside_a_checkout(monkeypatch, tmp_path):

@@ -24,7 +24,7 @@ CONFIG = RunConfig(
     data=DataConfig(questions="gz1"),
     model=SMALL.replace(prediction_views=1),
     # Enough steps that an epoch takes longer than seeing that the one before is over.
-    training=TrainingConfig(regime="supervised", batch_size=8, steps_per_epoch=60, epochs=EPOCHS),
+    training=TrainingConfig(regime="supervised", batch_size=8, steps_per_epoch=40, epochs=EPOCHS),
 )
 TFGALAXY = (sys.executable, "-m", "tfgalaxy.cli")
 

@@ -82,7 +82,6 @@ def final_weights(path):
     return get_values(RunDirectory(path).load_model().state_variables)
 
 
-@pytest.mark.core
 @pytest.mark.slow
 def test_killed_workers_go_on_to_the_same_weights_and_only_the_chief_writes(tmp_path):
     simulate(40, tmp_path / "galaxies", questions="gz1", image_size=64)

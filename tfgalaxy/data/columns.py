@@ -100,8 +100,8 @@ class VoteColumns(Configuration):
 
 
 def _check_pattern(argument: str, pattern: str, fields: Sequence[str]) -> None:
-    """Raises `InputError` unless a pattern holds only these fields; at most a number's width, as in `{answer_number:02d}`,
-    since a format could as well ask for gigabytes of blanks, or for an attribute.
+    """Raises `InputError` unless a pattern holds only these fields; at most a number's width, as `{answer_number:02d}`
+    does, since a format could as well ask for gigabytes of blanks, or for an attribute.
     """
     try:
         parts = list(string.Formatter().parse(pattern))

@@ -6,6 +6,7 @@ import csv
 import gzip
 import os
 import warnings
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def _check_trust(path: Path, kind: str) -> None:
         check_packed(path)
         if kind == "votable":
             check_votable(path)
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from error
 
 

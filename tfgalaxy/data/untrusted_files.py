@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-import zlib
+import re
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -15,11 +15,19 @@ from tfgalaxy.errors import InputError
 __all__ = ["check_packed", "check_votable"]
 
 _GZIP_START = b"\x1f\x8b"
-_ARCHIVES = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x1f\x9d": "compress", b"\x28\xb5\x2f\xfd": "zstd"}
+_ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x1f\x9d": "compress",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
 # Tables and cut-outs shrink to a tenth; gzip's own limit is a thousandth.
 _LARGEST_RATIO = 100
 _ALWAYS_ALLOWED = 64 << 20  # bytes: a small image with an empty sky may shrink to less
-_BLOCK = 1 << 20
+_BLOCK = 364 * 2880  # bytes, a whole number of FITS blocks, so that no header card is cut
+# The standard's limit of both is 999; Astropy would count to two billion.
+_MANY_AXES = re.compile(rb"(?:Z?NAXIS|TFIELDS) *= *\+?(\d{4,})")
 
 
 def check_packed(path: str | os.PathLike[str]) -> None:
@@ -30,26 +38,34 @@ def check_packed(path: str | os.PathLike[str]) -> None:
 
     Raises:
         InputError: an archive or a packed file other than gzip; one whose content is more than 100 times as large, and
-            above 64 MiB; a damaged one.
-        OSError: a file that cannot be read.
+            above 64 MiB; FITS that states more than 999 axes or columns.
+        OSError, EOFError, zlib.error: a file that cannot be read, or is damaged.
     """
     with open(path, "rb") as file:
         start = file.read(6)
     for magic, name in _ARCHIVES.items():
         packed = start.startswith(magic)
         check(not packed, str(path), "must be plain or packed with gzip", f"packed with {name}", "Unpack it.")
+    if start == b"SIMPLE":
+        with open(path, "rb") as file:
+            while block := file.read(_BLOCK):
+                _check_axes(path, block)
     if not start.startswith(_GZIP_START):
         return
     limit = max(_ALWAYS_ALLOWED, _LARGEST_RATIO * os.path.getsize(path))
     total = 0
-    try:
-        with gzip.open(path, "rb") as stream:
-            while block := stream.read(_BLOCK):
-                total += len(block)
-                rule = f"must unpack to at most {limit:,} bytes"
-                check(total <= limit, str(path), rule, "more", "Unpack it, if you trust it.")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(str(path), "must be a whole gzip file", str(error), "Replace the file.") from error
+    with gzip.open(path, "rb") as stream:
+        while block := stream.read(_BLOCK):
+            total += len(block)
+            rule = f"must unpack to at most {limit:,} bytes"
+            check(total <= limit, str(path), rule, "more", "Unpack it, if you trust it.")
+            _check_axes(path, block)
+
+
+def _check_axes(path: str | os.PathLike[str], block: bytes) -> None:
+    found = _MANY_AXES.search(block)
+    value = found[0].decode() if found else ""
+    check(found is None, str(path), "must have at most 999 axes or columns", value, "Replace the file.")
 
 
 def check_votable(path: str | os.PathLike[str]) -> None:

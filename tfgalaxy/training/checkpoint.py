@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from tfgalaxy.errors import InputError
 from tfgalaxy.files import atomic_file
 from tfgalaxy.training.weight_average import get_values, set_values
 
-__all__ = ["load_state", "save_state"]
+__all__ = ["load_state", "read_record", "save_state"]
+
+_REMEDY = "Resume with the configuration that the run was started with."
+_DAMAGE = (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile)
 
 
 def save_state(path: Path, groups: Mapping[str, list[Any]], record: Mapping[str, Any]) -> None:
@@ -40,21 +44,34 @@ def load_state(path: Path, groups: Mapping[str, list[Any]]) -> dict[str, Any]:
     Raises:
         InputError: the file is of a run with another configuration, or is damaged; no variable is changed then.
     """
-    remedy = "Resume with the configuration that the run was started with."
     try:
         with np.load(path, allow_pickle=False) as stored:
             values = {
                 name: [stored[f"{name}/{index:04d}"] for index in range(len(variables))]
                 for name, variables in groups.items()
             }
-            record = json.loads(stored["record"].tobytes().decode())
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(str(path), "must be a checkpoint of this run", str(error), remedy) from error
+    except _DAMAGE as error:
+        raise InputError(str(path), "must be a checkpoint of this run", str(error), _REMEDY) from error
+    record = read_record(path)
     for name, variables in groups.items():
         shapes = [tuple(value.shape) for value in values[name]]
         expected = [tuple(variable.shape) for variable in variables]
         if shapes != expected:
-            raise InputError(str(path), f"must hold {name} weights of shapes {expected[:3]}...", shapes[:3], remedy)
+            raise InputError(str(path), f"must hold {name} weights of shapes {expected[:3]}...", shapes[:3], _REMEDY)
     for name, variables in groups.items():
         set_values(variables, values[name])
+    return record
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What `save_state` was given to remember, without the variables.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            record: dict[str, Any] = json.loads(stored["record"].tobytes().decode())
+    except _DAMAGE as error:
+        raise InputError(str(path), "must be a checkpoint of a run", str(error), _REMEDY) from error
     return record

@@ -31,7 +31,9 @@ class FiniteTerms(keras.callbacks.Callback):
             return
         first = min(broken, key=_rank)
         remedy = "Lower the learning rates, or train in float32; the last checkpoint is of a finite epoch."
-        raise InputError("training", "must have finite terms", f"{first} = {(logs or {})[first]} in epoch {epoch}", remedy)
+        raise InputError(
+            "training", "must have finite terms", f"{first} = {(logs or {})[first]} in epoch {epoch}", remedy
+        )
 
 
 def _rank(name: str) -> tuple[bool, int]:

@@ -31,6 +31,7 @@ from tfgalaxy.training.regimes import make_optimizers, phases
 from tfgalaxy.training.run_directory import RunDirectory
 from tfgalaxy.training.run_log import RunLog
 from tfgalaxy.training.run_opening import check_agreement, open_run
+from tfgalaxy.training.same_galaxies import check_same_galaxies, digest_parts
 from tfgalaxy.training.shared_start import SharedStart
 from tfgalaxy.training.strategy import Devices
 from tfgalaxy.training.weight_average import WeightAverage, get_values, set_values
@@ -57,6 +58,11 @@ class RunData:
     validation_pixels: Pixels
     pool_pixels: Pixels
     pool_files: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of all workers' galaxies."""
+        return digest_parts((self.train, self.validation), self.pool_files)
 
     @property
     def own_train(self) -> Catalogue:
@@ -186,6 +192,7 @@ def _train(
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.training.seed)
     data = prepare_data(config, catalogue, cache, quiet, pixels, devices)
+    check_same_galaxies(run.checkpoint_file, data.digest)
     excluded = _write_split(run, catalogue, data)
     write_excluded(run.excluded_file, excluded)
     if excluded:
@@ -240,7 +247,7 @@ def _fit(
         optimizers = make_optimizers(training, labels)
         model.compile(**optimizers)  # builds the optimisers' variables, which a checkpoint may fill
     average = WeightAverage(model, training.weight_average)
-    log = RunLog(run, model, optimizers, average, training.patience)
+    log = RunLog(run, model, optimizers, average, training.patience, data.digest)
     log.resume()
     remedy = "Put it on a file system that all workers see."
     check_agreement(devices, "the checkpoint in output", f"at epoch {log.next_epoch}", remedy)

@@ -30,13 +30,20 @@ class RunLog(keras.callbacks.Callback):
         run: where to write.
         model, optimizers, average: what a checkpoint holds.
         patience: epochs without gain before stopping, or None.
+        galaxies: `digest_parts` of the run's, kept with the state.
     """
 
     def __init__(
-        self, run: RunDirectory, model: Any, optimizers: dict[str, Any], average: WeightAverage, patience: int | None
+        self,
+        run: RunDirectory,
+        model: Any,
+        optimizers: dict[str, Any],
+        average: WeightAverage,
+        patience: int | None,
+        galaxies: str = "",
     ) -> None:
         super().__init__()
-        self.run, self.average, self.patience = run, average, patience
+        self.run, self.average, self.patience, self.galaxies = run, average, patience, galaxies
         self.rows: list[dict[str, Any]] = []
         self.best_score, self.best_epoch, self.next_epoch = -np.inf, -1, 0
         self.best = [tf.Variable(variable, trainable=False) for variable in average.averages]
@@ -78,6 +85,7 @@ class RunLog(keras.callbacks.Callback):
         self.next_epoch = epoch + 1
         record = {"rows": self.rows, "best_epoch": self.best_epoch, "next_epoch": self.next_epoch}
         record["best_score"] = None if np.isneginf(self.best_score) else self.best_score
+        record["galaxies"] = self.galaxies
         save_state(self.run.checkpoint_file, self.groups, record)
         self.run.write_history(self.rows)
         self._write_tensorboard(epoch, logs)
