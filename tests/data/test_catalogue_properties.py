@@ -79,8 +79,7 @@ def test_any_text_is_a_catalogue_or_an_input_error(folder, rows, named, separato
     path.write_text(text, encoding="utf-8", newline="")
     try:
         catalogue = read(path, folder)
-    except InputError as error:
-        assert "\n" not in str(error)
+    except InputError:
         return
     assert np.isfinite(catalogue.votes).all()
     assert (catalogue.votes.sum(axis=1) > 0).all()

@@ -43,7 +43,7 @@ def test_an_ordinary_packed_file_passes(tmp_path):
     check_packed(path)
     assert table_columns(path) == ("id", "a")
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(InputError, match="must be a whole gzip file"):
+    with pytest.raises(InputError, match="must be a readable table"):
         table_columns(path)
 
 
@@ -83,6 +83,15 @@ def test_damaged_tables_are_named(tmp_path):
     broken.write_text(VOTABLE.format(doctype="", data=CELLS)[:-20])
     with pytest.raises(InputError, match="must be a readable table in well-formed XML"):
         table_columns(broken)
+
+
+def test_fits_of_two_billion_axes_is_refused_at_once(tmp_path):
+    path = tmp_path / "image.fits"
+    fits.PrimaryHDU(np.eye(20)).writeto(path)
+    path.write_bytes(path.read_bytes().replace(b"NAXIS   =                    2", b"NAXIS   =           2147483647"))
+    for read in (read_fits, table_columns):
+        with pytest.raises(InputError, match="must have at most 999 axes or columns"):
+            read(path)
 
 
 def test_a_fits_image_is_found_behind_others(tmp_path):

@@ -40,7 +40,8 @@ def test_help_is_light():
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "simulate", "train", "label-efficiency", "evaluate", "predict", "equivariance", "report", "tune"]
+    "command",
+    ["demo", "simulate", "train", "label-efficiency", "evaluate", "predict", "equivariance", "report", "tune"],
 )
 def test_help_of_each_command_is_light(command):
     code = f"from tfgalaxy.cli import main; main([{command!r}, '--help'], standalone_mode=False)"

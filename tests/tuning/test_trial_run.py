@@ -78,5 +78,5 @@ def test_a_configuration_that_is_refused_fails_with_the_reason(data, tmp_path):
 
 def test_a_trial_that_diverges_fails_at_once(data, tmp_path):
     directory = SearchDirectory(tmp_path)
-    with pytest.raises(keras_tuner.errors.FailedTrialError, match=r"training diverged: .* is nan in epoch"):
+    with pytest.raises(keras_tuner.errors.FailedTrialError, match=r"training must have finite terms"):
         run_trial("0", longer(classifier_learning_rate=1e38), data, directory, SCORE)
