@@ -265,6 +265,8 @@ def test_real_galaxies_like_pillow(real_data):
     files = sorted((real_data / "galaxyzoo1" / "images").glob("*.jpg"))[:40]
     files += sorted((real_data / "galaxyzoo2" / "images_training_rev1").glob("*.jpg"))[:40]
     for file in files:
-        whole = np.asarray(Image.open(file).convert("RGB"))
-        side = {424: 212, 423: 213}[whole.shape[0]]
-        check_jpeg(read_image(file, Preprocessing()), whole, side)
+        picture_file = Image.open(file)
+        side = {424: 106, 423: 213}[picture_file.size[0]]
+        if side == 106:  # a square of 212 pixels, decoded at half its size
+            picture_file.draft("RGB", (212, 212))
+        check_jpeg(read_image(file, Preprocessing()), np.asarray(picture_file.convert("RGB")), side)

@@ -64,7 +64,7 @@ def interrupt(command, moment, error_file, limit=120.0):
 def test_interrupted_between_epochs(place):
     run = place / "run"
     started = [*TFGALAXY, *words(place, "run")]
-    code, seconds = interrupt(started, (run / "checkpoint.npz").is_file, place / "error.txt")
+    code, seconds = interrupt(started, (run / "history.csv").is_file, place / "error.txt")
     error = (place / "error.txt").read_text()
     assert code == 130, error
     assert seconds < 5.0

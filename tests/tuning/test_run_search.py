@@ -117,6 +117,28 @@ def test_a_killed_search_goes_on(votes_file, tmp_path):
 
 
 @pytest.mark.usefixtures("eagerly")
+def test_hyperband_goes_on_with_the_best_of_a_rung(votes_file, tmp_path):
+    config = CONFIG.replace(training=CONFIG.training.replace(epochs=3))
+    outcome = search(
+        tmp_path / "search", open_galaxies(votes_file), config, SPACE, algorithm="hyperband", trials=20, quiet=True
+    )
+    # Three epochs and a factor of 3: trials of one epoch, the best of which go on to three, and trials of three.
+    assert {(row.status, row.epochs) for row in outcome.rows} == {("stopped early", 1), ("completed", 3)}
+    first = {row.hyperparameters["dropout"]: row for row in outcome.rows if row.epochs == 1}
+    promoted = [row for row in outcome.rows if row.epochs == 3 and row.hyperparameters["dropout"] in first]
+    ranked = sorted(first.values(), key=lambda row: row.score, reverse=True)
+    chosen = {row.hyperparameters["dropout"] for row in promoted}
+    assert chosen == {row.hyperparameters["dropout"] for row in ranked[: len(promoted)]}
+    assert outcome.best.epochs == 3
+    assert outcome.directory.run(outcome.best.trial).finished
+    for row in promoted:
+        history = list(csv.DictReader(outcome.directory.run(row.trial).history_file.open()))
+        before = first[row.hyperparameters["dropout"]].trial
+        (earlier,) = csv.DictReader(outcome.directory.run(before).history_file.open())
+        assert history[0] == earlier
+
+
+@pytest.mark.usefixtures("eagerly")
 def test_trials_that_fail_are_told_with_the_reason(votes_file, tmp_path):
     galaxies = open_galaxies(votes_file)
     impossible = SearchSpace(**{**NOTHING, "encoder_filters": ((8,) * 4, (8,) * 5, (8,) * 6)})
