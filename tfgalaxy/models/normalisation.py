@@ -90,11 +90,12 @@ class ClockedNormalization(keras.layers.Layer):
 
     def scale_and_offset(self, clock: Clock) -> tuple[tf.Tensor, tf.Tensor]:
         """What prediction does, y = scale x + offset, [C] each: a convolution before it can take both over."""
-        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        # Within a layer of mixed precision Keras hands out some variables in that layer's dtype.
+        gamma, beta = (tf.cast(value, tf.float32) for value in (self.gamma, self.beta))
         if not self.statistics:
             return gamma, beta
         running = self.statistics[clock]
-        mean, variance = (tf.convert_to_tensor(value) for value in (running.moving_mean, running.moving_variance))
+        mean, variance = (tf.cast(value, tf.float32) for value in (running.moving_mean, running.moving_variance))
         scale = gamma * tf.math.rsqrt(variance + self.epsilon)
         return scale, beta - mean * scale
 
