@@ -36,17 +36,18 @@ def final_files(folder: Path) -> dict[str, Path]:
 
 
 def torn(folder: Path) -> list[str]:
-    """Files under their final names that are not whole."""
-    return [name for name, path in final_files(folder).items() if not is_whole(path)]
+    """Files under their final names that are not whole, each with the reason."""
+    faults = {name: fault(path) for name, path in final_files(folder).items()}
+    return [f"{name}: {reason}" for name, reason in faults.items() if reason]
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a file can be read to its end; of kinds without a format of their own, whether it holds anything."""
+def fault(path: Path) -> str:
+    """Why a file cannot be read to its end, or "" if it can; of kinds without a format, whether it holds anything."""
     try:
         content(path)
-    except Exception:
-        return False
-    return path.stat().st_size > 0 or path.name == "excluded.csv"
+    except Exception as error:  # each format's reader has its own errors, all of which mean a file that is not whole
+        return repr(error)
+    return "" if path.stat().st_size > 0 or path.name == "excluded.csv" else "empty"
 
 
 def fingerprint(folder: Path) -> dict[str, str]:

@@ -12,8 +12,6 @@ difference of the two, without the start of Python, the model's loading and trac
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import os
 import subprocess
 import sys
@@ -24,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tensorflow as tf
-from serving import Figure, markdown, show
+from serving import Figure, report
 
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.export import ImageFiles, Predictor, folder_images, open_predictor
@@ -187,12 +185,7 @@ def main() -> None:
         figures += memory(options.export, few, many, place / "memory.parquet")
         if options.beam:
             figures += beam(options.export, few, many, place / "beam.parquet")
-    show(figures)
-    rows = [{**dataclasses.asdict(figure), "reached": figure.reached} for figure in figures]
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    if options.markdown:
-        options.markdown.write_text(markdown(figures), encoding="utf-8")
+    report(figures, options.json, options.markdown)
 
 
 if __name__ == "__main__":

@@ -228,6 +228,16 @@ def markdown(figures: list[Figure]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def report(figures: list[Figure], json_file: Path | None, markdown_file: Path | None) -> None:
+    """Shows the figures, and writes them where files are named."""
+    show(figures)
+    rows = [{**dataclasses.asdict(figure), "reached": figure.reached} for figure in figures]
+    if json_file:
+        json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    if markdown_file:
+        markdown_file.write_text(markdown(figures), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
@@ -252,12 +262,7 @@ def main() -> None:
         figures += latency(model, pictures, 500)
         figures += throughput(model, decoders, pictures, options.repetitions)
         figures += soak(model, pictures, options.requests)
-    show(figures)
-    rows = [{**dataclasses.asdict(figure), "reached": figure.reached} for figure in figures]
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    if options.markdown:
-        options.markdown.write_text(markdown(figures), encoding="utf-8")
+    report(figures, options.json, options.markdown)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from rich.console import Console
 from tfgalaxy.configuration import check
 from tfgalaxy.errors import InputError
 from tfgalaxy.export.beam_runners import check_runner, default_threads, pipeline_options
-from tfgalaxy.export.prediction_inputs import ImageFiles, catalogue_images, folder_images
+from tfgalaxy.export.prediction_inputs import ImageFiles, catalogue_images, check_one_source, folder_images
 from tfgalaxy.progress import console
 
 __all__ = ["survey_command"]
@@ -102,9 +102,7 @@ def _prefix(output: str) -> str:
 def _rows(list_file: str, **options: Any) -> Any:
     """The transform that gives the rows which the options ask for."""
     images, catalogue, tfrecords = (options[name] for name in ("images", "catalogue", "tfrecords"))
-    rule, value = "must be given, or --tfrecords, but not both", {"images": images, "tfrecords": tfrecords}
-    remedy = "--catalogue goes with --images."
-    check((images is None) != (tfrecords is None) and not (catalogue and tfrecords), "--images", rule, value, remedy)
+    check_one_source(images, catalogue, tfrecords)
     if tfrecords is not None:
         return _records(tfrecords, options["image_feature"], options["id_feature"])
     if catalogue is not None:

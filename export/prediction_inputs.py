@@ -19,7 +19,15 @@ from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.data.tables import read_table, table_columns
 from tfgalaxy.errors import InputError
 
-__all__ = ["ImageFiles", "PredictionInputs", "catalogue_images", "file_marks", "folder_images", "reason_of"]
+__all__ = [
+    "ImageFiles",
+    "PredictionInputs",
+    "catalogue_images",
+    "check_one_source",
+    "file_marks",
+    "folder_images",
+    "reason_of",
+]
 
 
 class PredictionInputs(Protocol):
@@ -39,6 +47,13 @@ class PredictionInputs(Protocol):
 
     def fingerprint(self) -> str:
         """A hash that changes when the rows do, or the files that they stand in."""
+
+
+def check_one_source(images: Any, catalogue: Any, tfrecords: Any) -> None:
+    """Raises `InputError` unless exactly one of `--images` and `--tfrecords` is given, and no catalogue of records."""
+    rule, value = "must be given, or --tfrecords, but not both", {"images": images, "tfrecords": tfrecords}
+    remedy = "--catalogue goes with --images."
+    check((images is None) != (tfrecords is None) and not (catalogue and tfrecords), "--images", rule, value, remedy)
 
 
 class ImageFiles:

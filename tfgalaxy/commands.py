@@ -17,7 +17,7 @@ from tfgalaxy.evaluation.figures import check_figure_path, save_figure
 from tfgalaxy.evaluation.run_equivariance import run_equivariance
 from tfgalaxy.export.model_card import run_card
 from tfgalaxy.export.prediction import open_predictor
-from tfgalaxy.export.prediction_inputs import PredictionInputs, catalogue_images, folder_images
+from tfgalaxy.export.prediction_inputs import PredictionInputs, catalogue_images, check_one_source, folder_images
 from tfgalaxy.export.prediction_parts import parts_folder, predict_to_file
 from tfgalaxy.export.prediction_table import check_table_path
 from tfgalaxy.export.record_inputs import RecordImages
@@ -187,9 +187,7 @@ def predict_command(model: str, output: Path, **options: Any) -> None:
 
 def _prediction_inputs(**options: Any) -> PredictionInputs:
     images, catalogue, tfrecords = (options[name] for name in ("images", "catalogue", "tfrecords"))
-    rule, value = "must be given, or --tfrecords, but not both", {"images": images, "tfrecords": tfrecords}
-    remedy = "--catalogue goes with --images."
-    check((images is None) != (tfrecords is None) and not (catalogue and tfrecords), "--images", rule, value, remedy)
+    check_one_source(images, catalogue, tfrecords)
     if tfrecords is not None:
         return RecordImages(tfrecords, options["image_feature"], options["id_feature"])
     if catalogue is not None:

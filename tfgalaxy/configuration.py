@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from tfgalaxy.errors import InputError
 from tfgalaxy.files import atomic_file
 
-__all__ = ["Configuration", "check", "read_json"]
+__all__ = ["Configuration", "check", "leaves", "read_json"]
 
 C = TypeVar("C", bound="Configuration")
 
@@ -124,3 +124,14 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise InputError(str(path), "must be a readable JSON file", error.strerror, "Check the path.") from error
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, an integer of 5,000 digits, or too deep
         raise InputError(str(path), "must hold valid JSON", str(error), "Correct the file.") from error
+
+
+def leaves(values: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of nested dictionaries under dotted names, as in `{"model.dropout": 0.5}`."""
+    if not isinstance(values, dict):
+        return {prefix: values}
+    return {
+        leaf: item
+        for name, value in values.items()
+        for leaf, item in leaves(value, f"{prefix}.{name}" if prefix else name).items()
+    }

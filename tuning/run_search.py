@@ -19,12 +19,13 @@ from tfgalaxy.progress import console, progress_bar
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.regimes import phases
 from tfgalaxy.training.run import prepare_data
+from tfgalaxy.training.same_galaxies import digest_parts
 from tfgalaxy.tuning.chief import LocalWorkers, chief_address, serve_until_done
 from tfgalaxy.tuning.objectives import objective as make_objective
 from tfgalaxy.tuning.oracles import MAX_FAILURES, make_oracle, planned_trials
 from tfgalaxy.tuning.parallel_coordinates import write_picture
 from tfgalaxy.tuning.results import TrialRow, read_rows, write_results
-from tfgalaxy.tuning.search_directory import Algorithm, SearchDirectory, SearchPlan, digest_galaxies
+from tfgalaxy.tuning.search_directory import Algorithm, SearchDirectory, SearchPlan
 from tfgalaxy.tuning.space import SearchSpace
 from tfgalaxy.tuning.trial_run import TrialData, finish_trial, read_history
 from tfgalaxy.tuning.tuner import RunTuner
@@ -140,7 +141,7 @@ def search(
     check(part == "alone" or workers == 0, "workers", rule, workers, remedy)
     make_objective(objective)
     space, directory = space or SearchSpace(), SearchDirectory(output)
-    digest = digest_galaxies(catalogue)
+    digest = digest_parts([catalogue], [*catalogue.files, *catalogue.unlabelled_files])
     plan = SearchPlan(algorithm, objective, space, config, digest, stop_early)  # type: ignore[arg-type]
     directory.store(plan, sources or {})
     data = load_trial_data(config, catalogue, cache or directory.cache, sources or {}, quiet)

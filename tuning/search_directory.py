@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import time
@@ -11,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from tfgalaxy.configuration import Configuration, check, read_json
-from tfgalaxy.data.catalogue import Catalogue
+from tfgalaxy.configuration import Configuration, check, leaves, read_json
 from tfgalaxy.errors import InputError
 from tfgalaxy.files import atomic_file
 from tfgalaxy.stack import stack_name, versions
@@ -20,7 +18,7 @@ from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.run_directory import RunDirectory
 from tfgalaxy.tuning.space import SearchSpace
 
-__all__ = ["Algorithm", "SearchDirectory", "SearchPlan", "digest_galaxies"]
+__all__ = ["Algorithm", "SearchDirectory", "SearchPlan"]
 
 Algorithm = Literal["random", "bayesian", "hyperband"]
 
@@ -46,15 +44,6 @@ class SearchPlan(Configuration):
     galaxies: str
     stop_early: bool = True
     stack: str = dataclasses.field(default_factory=stack_name)
-
-
-def digest_galaxies(catalogue: Catalogue) -> str:
-    """A hash of ids, votes and the names of all images; the same wherever the images stand."""
-    total = hashlib.blake2b("\n".join(map(str, catalogue.ids)).encode(), digest_size=16)
-    total.update(catalogue.votes.astype("<f4").tobytes())
-    files = [*catalogue.files, *sorted(catalogue.unlabelled_files)]
-    total.update("\n".join(Path(file).name for file in files).encode())
-    return total.hexdigest()
 
 
 class SearchDirectory:
@@ -131,20 +120,9 @@ class SearchDirectory:
             temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
     def _check_same(self, stored: SearchPlan, given: SearchPlan) -> None:
-        before, now = (_leaves(plan.to_dict()) for plan in (stored, given))
+        before, now = (leaves(plan.to_dict()) for plan in (stored, given))
         for name in sorted({*before, *now}):
             if before.get(name) != now.get(name):
                 rule = f"must hold a search with {name} = {now.get(name)!r}"
                 remedy = "Go on with the options that it was started with, or name another --output."
                 raise InputError(str(self.path), rule, before.get(name), remedy)
-
-
-def _leaves(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Leaves of nested dictionaries under dotted names."""
-    if not isinstance(values, dict):
-        return {prefix: values}
-    return {
-        leaf: item
-        for name, value in values.items()
-        for leaf, item in _leaves(value, f"{prefix}.{name}" if prefix else name).items()
-    }

@@ -6,33 +6,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from own_catalogue import GOOD, HEADER, OWN
 
 from tfgalaxy.data.catalogue import Catalogue, Exclusion, load_catalogue
 from tfgalaxy.data.exclusions import write_excluded
 from tfgalaxy.data.questions import Question, Questions
 from tfgalaxy.errors import InputError
-
-OWN = Questions("own", (Question("bar", ("yes", "no")), Question("arms", ("1", "2"), (("bar", "yes"),))))
-HEADER = ["id", "bar_yes", "bar_no", "arms_1", "arms_2"]
-
-
-@pytest.fixture
-def make(tmp_path):
-    """Writes a CSV and an image for each id (or the named files), and loads them."""
-
-    def load(rows, header=HEADER, questions=OWN, images=None, **options):
-        path = tmp_path / "votes.csv"
-        pd.DataFrame(rows).to_csv(path, index=False, header=header)
-        folder = tmp_path / "im"
-        for name in images if images is not None else [f"{row[0]}.jpg" for row in rows]:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(b"x")
-        return load_catalogue(path, folder, questions, **options)
-
-    return load
-
-
-GOOD = [["a", 3, 1, 2, 1], ["b", 0, 5, 0, 0], ["c", 2, 2, 0, 2], ["d", 1, 0, 1, 0]]
 
 
 def test_counts_of_own_questions(make, tmp_path):
@@ -249,51 +228,6 @@ def test_other_columns_of_a_release_are_no_strays(make):
     tails = ["bar_yes_fraction", "bar_no_debiased", "bar_total-votes", "arms_total_count", "bar_proportion-asked", "ra"]
     catalogue = make([["a", 1, 1, 0, 1, 0.5, 0.5, 2, 1, 0.5, 7]], [*HEADER, *tails])
     assert catalogue.ignored_columns == tuple(tails)
-
-
-@pytest.mark.parametrize(
-    ("rows", "words"),
-    [
-        ([["a", 1, 1, 0, 1], ["a", 2, 2, 0, 2]], r"column 'id' must not hold a duplicate id, not .*'a' .rows 1 and 2."),
-        ([["5.88E+17", 1, 1, 0, 1]], "column 'id' must hold ids with all their digits"),
-        (
-            [["a", -1, 1, 0, 0], ["b", 1, 1, 0, 0], ["c", -1, 1, 0, 0]],
-            r"catalogue must have sound votes .*faults in 2 of 3 .row 1: column bar_yes is negative",
-        ),
-    ],
-)
-def test_bad_tables_are_refused(make, rows, words):
-    with pytest.raises(InputError, match=words):
-        make(rows)
-
-
-def test_an_empty_table_is_refused(make):
-    with pytest.raises(InputError, match=r"catalogue must have at least one row, not .*an empty table"):
-        make(pd.DataFrame(columns=HEADER), images=["a.jpg"])
-
-
-def test_bad_folders_are_refused(make, tmp_path):
-    with pytest.raises(
-        InputError,
-        match=r"images must hold the catalogue's galaxies, not .*none of 4 galaxies .*An image there is 'z.jpg'",
-    ):
-        make(GOOD, images=["z.jpg"])
-    with pytest.raises(InputError, match="images must be an existing folder"):
-        load_catalogue(tmp_path / "votes.csv", tmp_path / "absent", OWN)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="images must hold image files"):
-        load_catalogue(tmp_path / "votes.csv", tmp_path / "empty", OWN)
-    with pytest.raises(InputError, match="catalogue must be an existing file"):
-        load_catalogue(tmp_path / "absent.csv", tmp_path, OWN)
-
-
-def test_a_file_outside_the_folder_and_a_shared_file_are_refused(make):
-    header = ["id", "file", *HEADER[1:]]
-    with pytest.raises(InputError, match="file column must stay within the image folder"):
-        make([["a", "../votes.csv", 1, 1, 1, 0]], header, images=["a.jpg"])
-    rows = [["a", "x.jpg", 1, 1, 1, 0], ["b", "x.jpg", 1, 1, 1, 0]]
-    with pytest.raises(InputError, match=r"each galaxy its own image, not \"'.*x.jpg' for a, b"):
-        make(rows, header, images=["x.jpg"])
 
 
 def test_images_default_to_the_tables_folder(tmp_path):

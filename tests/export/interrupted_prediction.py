@@ -6,7 +6,9 @@ MOMENT: "block 3" (behind the third block of this process), "part 1" (the second
 
 import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 from export_model import make_model
 
@@ -40,6 +42,14 @@ def kill_at(moment):
 
     os.replace = replace
     return progress
+
+
+def run_to(folder, output, moment):
+    """Runs this file in a process of its own, to the moment at which it kills itself."""
+    script = Path(__file__)
+    path = os.pathsep.join([str(script.parent), str(script.parents[1])])
+    command = [sys.executable, str(script), str(folder), str(output), moment]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
 
 
 if __name__ == "__main__":

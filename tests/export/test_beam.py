@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 from export_model import jpeg
+from tf_records import example, write_records
 
 pytest.importorskip("apache_beam")
 
@@ -60,7 +61,8 @@ def local_rows(predictor, inputs, folder, **options):
 
 
 def assert_same_rows(table, expected):
-    pd.testing.assert_frame_equal(table, expected, rtol=1e-6, atol=1e-6)
+    # Beam chooses its batches, and an export's outputs are the same in all batches to 1e-5 (DESIGN.md), not bit by bit.
+    pd.testing.assert_frame_equal(table, expected, rtol=0, atol=1e-5)
 
 
 class TestRows:
@@ -134,23 +136,6 @@ class TestRows:
         output = tmp_path / "beam" / "out.parquet"
         assert "(4,000 images, 0 broken ones" in survey(version, output, "--images", images)
         assert_same_rows(shards_of(output)[0], local_rows(predictor, folder_images(images), tmp_path))
-
-
-def example(**features):
-    """A serialised `tf.train.Example` of bytes and integers."""
-    named = {
-        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-        if isinstance(value, bytes)
-        else tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-        for name, value in features.items()
-    }
-    return tf.train.Example(features=tf.train.Features(feature=named)).SerializeToString()
-
-
-def write_records(path, records):
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in records:
-            writer.write(record)
 
 
 class TestPictureBytes:

@@ -3,16 +3,15 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from astropy.io import fits
 from export_model import jpeg, make_model
+from interrupted_prediction import run_to
+from tf_records import example, write_records
 
 from tfgalaxy.data.images import read_image
 from tfgalaxy.errors import InputError
@@ -206,13 +205,6 @@ class TestResume:
         assert Predictor.from_model(model).fingerprint != predictor.fingerprint
 
 
-def run_to(folder, output, moment):
-    script = Path(__file__).with_name("interrupted_prediction.py")
-    path = os.pathsep.join([str(script.parent), str(script.parents[1])])
-    command = [sys.executable, str(script), str(folder), str(output), moment]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
-
-
 class TestCatalogue:
     def test_rows_are_in_its_order_with_its_ids(self, folder, predictor, expected, tmp_path):
         names = ["017", "nowhere", "003", "", "070"]
@@ -248,23 +240,6 @@ class TestCatalogue:
         pd.DataFrame(columns).to_csv(tmp_path / "c.csv", index=False)
         with pytest.raises(InputError, match=words):
             catalogue_images(tmp_path / "c.csv", folder, **options)
-
-
-def example(**features):
-    kinds = {bytes: "bytes_list", int: "int64_list"}
-    made = {
-        name: tf.train.Feature(
-            **{kinds[type(value)]: (tf.train.BytesList if type(value) is bytes else tf.train.Int64List)(value=[value])}
-        )
-        for name, value in features.items()
-    }
-    return tf.train.Example(features=tf.train.Features(feature=made)).SerializeToString()
-
-
-def write_records(path, records):
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in records:
-            writer.write(record)
 
 
 class TestRecords:

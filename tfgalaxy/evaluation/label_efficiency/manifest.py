@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfgalaxy.configuration import Configuration, read_json
+from tfgalaxy.configuration import Configuration, leaves, read_json
 from tfgalaxy.data.questions import Questions
 from tfgalaxy.errors import InputError
 from tfgalaxy.evaluation.label_efficiency.plan import Plan
@@ -88,7 +88,7 @@ def store_manifest(path: Path, manifest: Manifest, sources: Mapping[str, Any]) -
 
 def _check_same(path: Path, stored: Manifest, given: Manifest) -> None:
     """Raises `InputError` unless both are of one experiment, whatever their plans ask for."""
-    before, now = (_flatten(item.to_dict()) for item in (stored, given))
+    before, now = (leaves(item.to_dict()) for item in (stored, given))
     for key in sorted({*before, *now}):
         if key.startswith("plan.") and key != "plan.folds":
             continue
@@ -98,16 +98,6 @@ def _check_same(path: Path, stored: Manifest, given: Manifest) -> None:
             rule = f"must hold an experiment with {key} = {now.get(key)!r}"
             remedy = "Go on with the options that it was started with, or name another --output."
             raise InputError(str(path.parent), rule, before.get(key), remedy)
-
-
-def _flatten(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Leaves of nested dictionaries under dotted names."""
-    if not isinstance(values, dict):
-        return {prefix: values}
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        found.update(_flatten(value, f"{prefix}.{name}" if prefix else name))
-    return found
 
 
 def git_commit() -> str | None:
