@@ -83,7 +83,7 @@ class GalaxyHyperModel(keras_tuner.HyperModel):
             config,
             phases(training, labels=0)[-1],
             vae_optimizer=keras.optimizers.AdamW(rate, weight_decay=decay),
-            classifier_optimizer=keras.optimizers.AdamW(training.classifier_learning_rate, weight_decay=decay),
+            classifier_optimizer=keras.optimizers.AdamW(training.classifier_start_rate, weight_decay=decay),
         )
         return model
 

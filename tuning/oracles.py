@@ -10,7 +10,7 @@ What KerasTuner 1.4.8 does otherwise, and what is done about it here:
   Here the oracle asks for nothing more, and the search says why.
 - Nothing asks for the configuration that the search starts from: here it is the first trial.
 - A Bayesian oracle may ask for what it has asked before: here it then asks for random values. It minimises its bound
-  from 50 points one after another, which takes 5 to 10 s of a core for each trial of 23 settings: here the bound is
+  from 50 points one after another, which takes 5 to 10 s of a core for each trial of 24 settings: here the bound is
   computed for many points at once, and what is asked does not depend on whether the search was stopped before.
 """
 

@@ -35,7 +35,9 @@ class SearchSpace(Configuration):
         dropout, label_smoothing: of the classifier.
         zoom, gain: augmentation of the classifier's views, size and brightness.
         batch_size: of both clocks.
-        classifier_learning_rate: drawn on a log scale, as are all rates and weights from above 0.
+        classifier_learning_rate: of the supervised regime; drawn on a log scale, as are all rates and weights from
+            above 0.
+        fine_tuning_learning_rate: of the classifier's clock in the other regimes.
         pixel_likelihood: of the VAE, as are all that follow.
         kl_weight, kl_warm_up_steps: weight of the KL divergence, and the steps over which it rises.
         contrast_weight: of the start of the unlabelled clock.
@@ -57,6 +59,7 @@ class SearchSpace(Configuration):
     gain: Range | None = (0.0, 0.3)
     batch_size: tuple[int, ...] | None = (32, 64, 128)
     classifier_learning_rate: Range | None = (2e-4, 5e-3)
+    fine_tuning_learning_rate: Range | None = (5e-5, 2e-3)
     pixel_likelihood: tuple[Literal["normal", "laplace", "bernoulli"], ...] | None = ("normal", "laplace")
     kl_weight: Range | None = (0.1, 4.0)
     kl_warm_up_steps: tuple[int, int] | None = (0, 1000)
@@ -124,6 +127,7 @@ SPACES = {
             "zoom": (0.05, 0.4),
             "gain": (0.0, 0.3),
             "classifier_learning_rate": (3e-4, 4e-3),
+            "fine_tuning_learning_rate": (1e-4, 2e-3),
             "alternating_contrast_weight": (0.0, 1.5),
         }
     ),

@@ -3,10 +3,11 @@
 import json
 
 import pytest
+import tensorflow as tf
 
 from tfgalaxy.errors import InputError
 from tfgalaxy.training.config import RunConfig, TrainingConfig
-from tfgalaxy.training.regimes import phases
+from tfgalaxy.training.regimes import make_optimizers, phases
 
 
 def test_json_round_trip(tmp_path):
@@ -62,3 +63,10 @@ def test_phases_of_each_regime(regime, expected):
 def test_no_start_of_the_unlabelled_clock():
     plan = phases(TrainingConfig(regime="alternating", epochs=5, unlabelled_epochs=0), labels=100)
     assert [(p.name, p.first_epoch, p.last_epoch) for p in plan] == [("alternating", 0, 5)]
+
+
+@pytest.mark.parametrize(("regime", "rate"), [("supervised", 1e-2), ("alternating", 1e-3), ("two-step", 1e-3)])
+def test_a_trained_encoder_has_a_rate_of_its_own(regime, rate):
+    training = TrainingConfig(regime=regime, classifier_learning_rate=1e-2, fine_tuning_learning_rate=1e-3)
+    optimizer = make_optimizers(training, labels=100)["classifier_optimizer"]
+    assert float(tf.convert_to_tensor(optimizer.learning_rate)) == pytest.approx(rate)

@@ -86,7 +86,7 @@ def test_a_shared_start_changes_nothing_but_the_time(catalogue, tmp_path):
         return train(config, catalogue, tmp_path / name, quiet=True, starts=starts)
 
     starts = tmp_path / "starts"
-    run("first", 6, "two-step", starts, classifier_learning_rate=5e-4)
+    run("first", 6, "two-step", starts, fine_tuning_learning_rate=5e-4)
     (entry,) = starts.iterdir()
     stamp = entry.stat().st_mtime_ns
     shared, own = run("shared", 12, "alternating", starts), run("own", 12, "alternating", None)

@@ -8,7 +8,9 @@ from tfgalaxy.tuning.oracles import make_oracle
 from tfgalaxy.tuning.space import NOTHING, SearchSpace
 from tfgalaxy.tuning.trial_config import trial_config
 
-SPACE = SearchSpace(**{**NOTHING, "dropout": (0.0, 0.9), "batch_size": (32, 64), "classifier_learning_rate": (1e-4, 1)})
+SPACE = SearchSpace(
+    **{**NOTHING, "dropout": (0.0, 0.9), "batch_size": (32, 64), "fine_tuning_learning_rate": (1e-4, 1)}
+)
 
 
 def open_oracle(folder, algorithm="random", trials=6, epochs=9, space=SPACE):

@@ -76,7 +76,7 @@ def test_the_configuration_itself_comes_first(tmp_path):
         (_, values), *_ = run(open_oracle(tmp_path / algorithm, algorithm), most=2)
         assert values["dropout"] == 0.5
         assert values["batch_size"] == 64
-        assert values["classifier_learning_rate"] == 1e-3
+        assert values["fine_tuning_learning_rate"] == 3e-4
 
 
 def test_more_trials_for_a_search_that_has_ended(tmp_path):
@@ -88,7 +88,7 @@ def test_more_trials_for_a_search_that_has_ended(tmp_path):
 
 
 def test_the_bayesian_oracle_learns(tmp_path):
-    asked = run(open_oracle(tmp_path, "bayesian", trials=14, space=SPACE.replace(classifier_learning_rate=None)))
+    asked = run(open_oracle(tmp_path, "bayesian", trials=14, space=SPACE.replace(fine_tuning_learning_rate=None)))
     distances = [abs(values["dropout"] - 0.3) for _, values in asked]
     assert np.median(distances[-5:]) < 0.1 < np.median(distances[:5])
 

@@ -49,7 +49,7 @@ def test_rows_are_read_from_the_oracle_and_written(tmp_path):
     table = list(csv.DictReader(directory.table_file.open()))
     assert [row["reason"] for row in table] == ["", "it is too large", ""]
     assert float(table[0]["val_log_likelihood"]) == rows[0].score
-    assert set(table[0]) >= {"dropout", "batch_size", "classifier_learning_rate", "epochs", "seconds"}
+    assert set(table[0]) >= {"dropout", "batch_size", "fine_tuning_learning_rate", "epochs", "seconds"}
 
 
 def test_the_table_for_people():

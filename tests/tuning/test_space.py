@@ -77,7 +77,7 @@ def test_each_setting_finds_its_place():
         "zoom": 0.3,
         "gain": 0.2,
         "batch_size": 32,
-        "classifier_learning_rate": 0.00123456789,
+        "fine_tuning_learning_rate": 0.00123456789,
         "pixel_likelihood": "laplace",
         "kl_weight": 0.5,
         "kl_warm_up_steps": 77,
@@ -102,7 +102,7 @@ def test_each_setting_finds_its_place():
     assert (training.vae_learning_rate, training.alternating_learning_rate) == (0.003, 2e-4)
     assert training.alternating_contrast_weight == 0.75
     # Six digits: what the protocol of chief and workers carries whole.
-    assert training.classifier_learning_rate == 0.00123457
+    assert training.fine_tuning_learning_rate == 0.00123457
     assert model.vae_views == RunConfig().model.vae_views
 
 

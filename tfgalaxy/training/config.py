@@ -54,7 +54,9 @@ class TrainingConfig(Configuration):
         unlabelled_epochs: epochs of the VAE's clock alone before them (not in the supervised regime).
         patience: epochs without a better validation log-likelihood before the run stops; None never stops it early. The
             weights of the best epoch are kept in any case.
-        classifier_learning_rate: at the start; falls to 0 along a cosine.
+        classifier_learning_rate: of the supervised regime, at the start; falls to 0 along a cosine.
+        fine_tuning_learning_rate: the same for the classifier's clock of the other regimes, which finds a trained
+            encoder (docs/label-efficiency.md).
         vae_learning_rate: at the start of the unlabelled epochs; falls along a cosine to `alternating_learning_rate`.
         alternating_learning_rate: of the VAE's clock while the classifier's runs too.
         weight_decay: of AdamW, both clocks.
@@ -76,6 +78,7 @@ class TrainingConfig(Configuration):
     unlabelled_epochs: int = 40
     patience: int | None = None
     classifier_learning_rate: float = 1e-3
+    fine_tuning_learning_rate: float = 3e-4
     vae_learning_rate: float = 2e-3
     alternating_learning_rate: float = 1e-4
     weight_decay: float = 1e-4
@@ -99,12 +102,22 @@ class TrainingConfig(Configuration):
         check(
             self.unlabelled_epochs >= 0, "unlabelled_epochs", "must not be negative", self.unlabelled_epochs, "Use 0."
         )
-        for name in ("classifier_learning_rate", "vae_learning_rate", "alternating_learning_rate"):
+        for name in (
+            "classifier_learning_rate",
+            "fine_tuning_learning_rate",
+            "vae_learning_rate",
+            "alternating_learning_rate",
+        ):
             value = getattr(self, name)
             check(value > 0, name, "must be positive", value, "Use 0.001.")
         check(self.kl_weight >= 0, "kl_weight", "must not be negative", self.kl_weight, "Use 1.")
         average = self.weight_average
         check(0 <= average < 1, "weight_average", "must lie in [0, 1)", average, "Use 0.99, or 0 for none.")
+
+    @property
+    def classifier_start_rate(self) -> float:
+        """Learning rate of the classifier's clock at its start."""
+        return self.classifier_learning_rate if self.regime == "supervised" else self.fine_tuning_learning_rate
 
     def classifier_epochs(self, labels: int) -> int:
         """Epochs of the classifier's clock for a number of labelled galaxies: more labels bear more steps."""

@@ -80,7 +80,7 @@ def make_optimizers(config: TrainingConfig, labels: int) -> dict[str, Any]:
     classifier_steps = config.classifier_epochs(labels) * config.steps_per_epoch
     if config.regime == "alternating":
         classifier_steps *= config.classifier_steps
-    classifier_rate = schedules.CosineDecay(config.classifier_learning_rate, classifier_steps)
+    classifier_rate = schedules.CosineDecay(config.classifier_start_rate, classifier_steps)
     return {
         "vae_optimizer": keras.optimizers.AdamW(vae_rate, weight_decay=config.weight_decay),
         "classifier_optimizer": keras.optimizers.AdamW(classifier_rate, weight_decay=config.weight_decay),

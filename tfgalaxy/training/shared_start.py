@@ -31,6 +31,7 @@ READ_LATER = {
         "epochs",
         "patience",
         "classifier_learning_rate",
+        "fine_tuning_learning_rate",
         "fine_tune",
         "alternating_views",
         "alternating_contrast_weight",
