@@ -73,6 +73,14 @@ def test_each_part_can_be_left_out(option, off):
         np.testing.assert_array_equal(part[:, :, :2], full[:, :, :2])
 
 
+def test_flips_of_another_seed():
+    matrices, flipped = (tensor.numpy() for tensor in pose_matrices(tf.constant([5, 6]), 4000, Range(), flip_seed=SEED))
+    other, flips = draw()
+    np.testing.assert_array_equal(flipped, flips)
+    np.testing.assert_array_equal(np.linalg.det(matrices[:, :2, :2]) < 0, flips)
+    assert not np.isclose(matrices, other).all(axis=(1, 2)).any()
+
+
 def test_function_of_the_seed_alone():
     first, again, other = draw(8)[0], draw(8)[0], draw(8, seed=tf.constant([3, 5]))[0]
     np.testing.assert_array_equal(first, again)

@@ -26,7 +26,9 @@ class PoseRange(Protocol):
     def shift(self) -> float: ...
 
 
-def pose_matrices(seed: tf.Tensor, batch: tf.Tensor | int, pose_range: PoseRange) -> tuple[tf.Tensor, tf.Tensor]:
+def pose_matrices(
+    seed: tf.Tensor, batch: tf.Tensor | int, pose_range: PoseRange, flip_seed: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws one pose for each image, without state: the same seed gives the same poses.
 
     Args:
@@ -34,6 +36,7 @@ def pose_matrices(seed: tf.Tensor, batch: tf.Tensor | int, pose_range: PoseRange
         batch: number of images B.
         pose_range: uniform turns, mirror flips of half of the images, zoom exp(U(-zoom, zoom)), shift U(-shift, shift)
             of the half-width along either axis.
+        flip_seed: of the draw whose images are mirrored here too; `seed` by default.
 
     Returns:
         float32 [B, 3, 3] from points (x, y, 1) of the view to points of the image, and bool [B]: which views are
@@ -41,7 +44,8 @@ def pose_matrices(seed: tf.Tensor, batch: tf.Tensor | int, pose_range: PoseRange
     """
     numbers = tf.random.stateless_uniform([5, batch], seed, -1.0, 1.0)
     angle = np.pi * numbers[0] if pose_range.rotation else tf.zeros_like(numbers[0])
-    flipped = numbers[1] > 0 if pose_range.flip else tf.zeros_like(numbers[1], tf.bool)
+    flips = numbers[1] if flip_seed is None else tf.random.stateless_uniform([5, batch], flip_seed, -1.0, 1.0)[1]
+    flipped = flips > 0 if pose_range.flip else tf.zeros_like(numbers[1], tf.bool)
     scale = tf.exp(-pose_range.zoom * numbers[2])
     x, y = pose_range.shift * numbers[3], pose_range.shift * numbers[4]
     cosine, sine = scale * tf.cos(angle), scale * tf.sin(angle)

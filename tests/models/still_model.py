@@ -11,8 +11,8 @@ STILL = ViewConfig(rotation=False, flip=False, zoom=0, shift=0, gain=0, colour=0
 STILL_SMALL = SMALL.replace(classifier_views=STILL, vae_views=STILL)
 
 
-def make(**changes):
-    model = GalaxyVAE("gz1", STILL_SMALL.replace(**changes))
+def make(questions="gz1", **changes):
+    model = GalaxyVAE(questions, STILL_SMALL.replace(**changes))
     model.compile(keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2))
     return model
 

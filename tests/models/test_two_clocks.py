@@ -6,6 +6,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from still_model import make, values
 
+from tfgalaxy.models import ViewConfig, two_clocks
+from tfgalaxy.models.views import random_view
+
 
 def groups(model):
     posterior = model.encoder.posterior_variables
@@ -111,6 +114,22 @@ def test_other_pixel_likelihoods(batch, kind, reference):
     np.testing.assert_allclose(
         terms.pixel_log_prob, tf.reduce_sum(reference(tf.constant(images), location), axis=[1, 2, 3]), rtol=1e-4
     )
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize(("questions", "alike"), [("gz1", True), ("gz2-kaggle", False)])
+def test_contrast_keeps_a_mirror_image_apart_where_a_mirror_exchanges_answers(questions, alike, monkeypatch):
+    drawn = []
+
+    def drawing(*arguments):
+        drawn.append(random_view(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr(two_clocks, "random_view", drawing)
+    make(questions, vae_views=ViewConfig()).vae_losses(tf.zeros([64, 32, 32, 3]), tf.constant([1, 2]))
+    first, second = (view.flipped.numpy() for view in drawn)
+    assert 0.2 < first.mean() < 0.8
+    assert np.array_equal(first, second) == alike
 
 
 @pytest.mark.usefixtures("eagerly")

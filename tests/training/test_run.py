@@ -1,14 +1,18 @@
 """Runs: what they write, that they resume exactly, and what they refuse."""
 
 import csv
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
+import h5py
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -127,6 +131,43 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
     drop_seconds = [[line.split(",")[:2] + line.split(",")[3:] for line in lines] for lines in histories]
     assert drop_seconds[0] == drop_seconds[1]
     assert not list(killed.glob(".partial-*-model.keras"))
+
+
+class InterruptionError(Exception):
+    """In place of SIGKILL."""
+
+
+class KillAfter(keras.callbacks.Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise InterruptionError
+
+
+def stored(run):
+    """All that a finished model's file holds by number."""
+    with zipfile.ZipFile(run.model_file) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+        found = {}
+        file.visititems(
+            lambda name, item: found.update({name: np.asarray(item)} if isinstance(item, h5py.Dataset) else {})
+        )
+        return found
+
+
+@pytest.mark.core
+@pytest.mark.usefixtures("eagerly")
+def test_a_model_does_not_tell_that_its_run_was_killed_after_the_last_epoch(catalogue, tmp_path):
+    config = small_config("supervised", epochs=2)
+    whole = stored(train(config, catalogue, tmp_path / "whole", quiet=True))
+    with pytest.raises(InterruptionError):
+        train(config, catalogue, tmp_path / "killed", quiet=True, callbacks=[KillAfter(1)])
+    killed = stored(train(config, catalogue, tmp_path / "killed", quiet=True, resume=True))
+    assert whole.keys() == killed.keys()
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, killed[name], err_msg=name)
 
 
 @pytest.mark.usefixtures("eagerly")

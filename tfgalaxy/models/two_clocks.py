@@ -158,9 +158,14 @@ class TwoClocks(keras.Model):
         log_prob = pixel_log_prob(self.config.pixel_likelihood, location, self.pixel_scale, pixels)
         return Elbo(log_prob, posterior.kl_divergence(self.prior))
 
-    def _view(self, images: tf.Tensor, seed: tf.Tensor, views: ViewConfig, clock: Clock) -> tuple[Any, Any, Any]:
-        """A random view in training: its feature map, its pose, and the view itself."""
-        view = own_rows(lambda rows: random_view(rows, fold_in(seed, 0), views), tf.shape(images)[0])
+    def _view(
+        self, images: tf.Tensor, seed: tf.Tensor, views: ViewConfig, clock: Clock, mirrored_as: tf.Tensor | None = None
+    ) -> tuple[Any, Any, Any]:
+        """A random view in training: its feature map, its pose, and the view itself; mirrored where that of another
+        seed is, if it is given.
+        """
+        flip_seed = None if mirrored_as is None else fold_in(mirrored_as, 0)
+        view = own_rows(lambda rows: random_view(rows, fold_in(seed, 0), views, flip_seed), tf.shape(images)[0])
         polar, pose = self.canonical_view(images, view.matrices)
         polar = vary_pixels(polar, own_seed(fold_in(seed, 1)), views, noise=True)
         return self.feature_map(polar, training=True, clock=clock), pose, view
@@ -173,7 +178,9 @@ class TwoClocks(keras.Model):
         elbo = self.elbo_terms(feature_map, pose, pixels, fold_in(seed, 2), training=True)
         if self.contrast_weight == 0:
             return elbo, tf.zeros_like(elbo.kl_divergence)
-        other, _, _ = self._view(images, fold_in(seed, 1), self.vae_views, "vae")
+        # Features that a mirror left as they are could not tell answers apart that a mirror exchanges.
+        mirrored_as = fold_in(seed, 0) if self.questions.flip_swaps else None
+        other, _, _ = self._view(images, fold_in(seed, 1), self.vae_views, "vae", mirrored_as)
         # Against the galaxies of all replicas, as on one device.
         first, second = (all_rows(self.pooled_features(features)) for features in (feature_map, other))
         contrasts = contrast(first, second, self.config.contrast_temperature)

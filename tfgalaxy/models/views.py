@@ -31,9 +31,11 @@ def fold_in(seed: tf.Tensor, *numbers: int) -> tf.Tensor:
     return seed
 
 
-def random_view(batch: tf.Tensor, seed: tf.Tensor, config: ViewConfig) -> RandomView:
-    """Draws one pose for each of `batch` images."""
-    return RandomView(*pose_matrices(seed, batch, config))
+def random_view(
+    batch: tf.Tensor, seed: tf.Tensor, config: ViewConfig, flip_seed: tf.Tensor | None = None
+) -> RandomView:
+    """Draws one pose for each of `batch` images; with `flip_seed`, mirrored where the view drawn with it is."""
+    return RandomView(*pose_matrices(seed, batch, config, flip_seed))
 
 
 def vary_pixels(views: tf.Tensor, seed: tf.Tensor, config: ViewConfig, noise: bool) -> tf.Tensor:

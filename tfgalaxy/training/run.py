@@ -202,7 +202,7 @@ def _train(
     with devices.strategy.scope():
         model = make_model(config, data.train)
     _fit(run, config, data, model, quiet, starts, callbacks, devices)
-    model = on_one_device(model, devices)
+    model = finished_model(model)
     calibrate_concentration(model, data.validation_pixels.array, data.own_validation.votes, gather=devices.gather)
     with atomic_file(run.model_file) as temporary:
         model.save(temporary)
@@ -219,16 +219,15 @@ def make_model(config: RunConfig, train_part: Catalogue) -> GalaxyVAE:
     return GalaxyVAE(questions, config.model.replace(answer_fractions=fractions, seed=config.training.seed))
 
 
-def on_one_device(model: GalaxyVAE, devices: Devices) -> GalaxyVAE:
+def finished_model(model: GalaxyVAE) -> GalaxyVAE:
     """The same weights in a model for one device that computes in float32: replicas and bfloat16 are for fitting, not
-    for predictions.
+    for predictions. What fitting alone needs, optimisers and metrics, starts anew: its state says when a run was
+    killed.
     """
-    if model.config.precision == "float32" and devices.replicas == 1:
-        return model
-    exact = GalaxyVAE(model.questions, model.config.replace(precision="float32"))
-    set_values(exact.state_variables, get_values(model.state_variables))
-    exact.compile()
-    return exact
+    finished = GalaxyVAE(model.questions, model.config.replace(precision="float32"))
+    set_values(finished.state_variables, get_values(model.state_variables))
+    finished.compile()
+    return finished
 
 
 def _fit(
