@@ -132,10 +132,8 @@ def work(connection: Any, folder: str, seed: int, numbers: list[int]) -> None:
     prepare(home)
     seeds = {kind: make() for kind, make in SEEDS.items()}
     bombs = {kind: make() for kind, make in BOMBS.items()}
-    for (
-        kind,
-        contents,
-    ) in seeds.items():  # each is valid, and what a first reading imports and traces is no input's fault
+    # Each is valid, and what a first reading imports and traces is no input's fault.
+    for kind, contents in seeds.items():
         for content in contents:
             path = write(home, kind, content)
             read(kind, path)

@@ -27,7 +27,8 @@ _LARGEST_RATIO = 100
 _ALWAYS_ALLOWED = 64 << 20  # bytes: a small image with an empty sky may shrink to less
 _BLOCK = 364 * 2880  # bytes, a whole number of FITS blocks, so that no header card is cut
 # The standard's limit of both is 999; Astropy would count to two billion.
-_MANY_AXES = re.compile(rb"(?:Z?NAXIS|TFIELDS) *= *\+?(\d{4,})")
+_COUNTS = (b"NAXIS", b"TFIELDS")
+_MANY_AXES = re.compile(rb"(?:NAXIS|TFIELDS) *= *\+?(\d{4,})")
 
 
 def check_packed(path: str | os.PathLike[str]) -> None:
@@ -63,7 +64,8 @@ def check_packed(path: str | os.PathLike[str]) -> None:
 
 
 def _check_axes(path: str | os.PathLike[str], block: bytes) -> None:
-    found = _MANY_AXES.search(block)
+    # The pattern alone takes 25 ms for a block, all of which a bomb has.
+    found = _MANY_AXES.search(block) if any(name in block for name in _COUNTS) else None
     value = found[0].decode() if found else ""
     check(found is None, str(path), "must have at most 999 axes or columns", value, "Replace the file.")
 
