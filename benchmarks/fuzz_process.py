@@ -179,7 +179,7 @@ def outcomes(seed: int, numbers: list[int], folder: str) -> Iterator[Outcome]:
     """What came of each input. A process that ends, or that has to be ended, is replaced by another."""
     left, again = list(numbers), set[int]()
     while left:
-        for outcome in one_process(seed, left, folder):
+        for outcome in one_process(seed, list(left), folder):
             if outcome.seconds > CLOCK and outcome.number not in again:
                 print("again:", outcome, flush=True)  # the machine may have been busy
                 again.add(outcome.number)
@@ -195,7 +195,7 @@ def one_process(seed: int, numbers: list[int], folder: str) -> Iterator[Outcome]
     """Outcomes until all are done or the process is no more."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(there, folder, seed, list(numbers)), daemon=True)
+    process = context.Process(target=work, args=(there, folder, seed, numbers), daemon=True)
     process.start()
     there.close()
     try:
