@@ -3,7 +3,7 @@
     python benchmarks/fuzz.py [--count 20000] [--seed 0] [--json FILE] [--markdown FILE]
 
 Valid JPEG, PNG, FITS, CSV, VOTable and JSON files are mutated, by bytes and by what their formats mean, and read in a
-process of their own with bounded memory, which is replaced when it does not survive. One input in a hundred is a bomb:
+process of their own with bounded memory, which is replaced when it does not survive. One input in ten is a bomb:
 small, and gigabytes when it is unpacked, or a file that asks for the network. Allowed are two ends: the file is read,
 or the package's `InputError`, within 2 s and 512 MiB (of 32-pixel results; pictures here are small). What took longer
 is read once more, for the machine may have been busy. An input is a function of seed and number: `--only NUMBER` reads

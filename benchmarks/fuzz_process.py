@@ -23,7 +23,7 @@ __all__ = ["CLOCK", "MEMORY", "Outcome", "make_input", "outcomes"]
 CLOCK = 2.0  # seconds for one input
 MEMORY = 512 << 20  # bytes above the process's memory before the input
 ADDRESSES = 3 << 30  # bytes of address space above those of the process when it is ready
-BOMB_EVERY = 100  # inputs, one is a bomb
+BOMB_EVERY = 10  # inputs of a kind, one is a bomb
 PATIENCE = 15 * CLOCK  # a process that does not answer by then is ended
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "FITS": ".fits", "CSV": ".csv", "VOTable": ".xml", "JSON": ".json"}
 KINDS = tuple(SEEDS)
@@ -56,7 +56,7 @@ def make_input(seed: int, number: int, seeds: dict[str, list[bytes]], bombs: dic
     """Kind, whether it is a bomb, and the bytes, of input `number`: a function of seed and number."""
     choose = random.Random(f"{seed}/{number}")
     kind = KINDS[number % len(KINDS)]
-    if number // len(KINDS) % (BOMB_EVERY // len(KINDS)) == 0:
+    if number // len(KINDS) % BOMB_EVERY == 0:
         return kind, True, choose.choice(bombs[kind])
     return kind, False, mutate(kind, choose, seeds[kind])
 
