@@ -41,7 +41,14 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONFIG = {
     "data": {"questions": "gz1", "split_fractions": [0.6, 0.2, 0.2]},
     "model": {"image_size": 32, "radii": 16, "angles": 16, "encoder_filters": [8, 8], "decoder_filters": [8, 8]},
-    "training": {"batch_size": 8, "steps_per_epoch": 4, "epochs": 4, "unlabelled_epochs": 2},
+    "training": {
+        "batch_size": 8,
+        "steps_per_epoch": 4,
+        "epochs": 4,
+        "unlabelled_epochs": 2,
+        "simulated_galaxies": 8,
+        "simulated_steps": 8,
+    },
 }
 SECONDS_FOR_CHILDREN = 30
 

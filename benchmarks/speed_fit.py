@@ -71,7 +71,9 @@ class WaitingClock(keras.callbacks.Callback):
 def _pairs(galaxies: Galaxies, sizes: Sizes, folder: Path) -> tf.data.Dataset:
     """What a run gives `fit` in its alternating epochs, from a disk cache of the middle size."""
     catalogue, pixels = cached_galaxies(galaxies, sizes.growth[1], folder / "fit.npy")
-    training = TrainingConfig(batch_size=sizes.batch, steps_per_epoch=sizes.fit_steps, unlabelled_epochs=0)
+    training = TrainingConfig(
+        batch_size=sizes.batch, steps_per_epoch=sizes.fit_steps, unlabelled_epochs=0, simulated_galaxies=0
+    )
     nobody = catalogue.subset(np.empty(0, np.int64))
     data = RunData(catalogue, nobody, nobody, pixels, pixels.select([]), pixels)
     (phase,) = phases(training, len(catalogue))

@@ -54,7 +54,10 @@ def run_demo(output: Path, quiet: bool = False) -> None:
         console(quiet).print(f"{regime}: {LABELS} labelled galaxies")
         config = RunConfig(
             data=DataConfig(questions=QUESTIONS, labels=LABELS),
-            training=TrainingConfig(regime=regime, epochs=EPOCHS, unlabelled_epochs=UNLABELLED_EPOCHS),
+            # These galaxies are simulated ones: a start from more of them would tell their answers.
+            training=TrainingConfig(
+                regime=regime, epochs=EPOCHS, unlabelled_epochs=UNLABELLED_EPOCHS, simulated_galaxies=0
+            ),
         )
         runs[regime] = train(config, galaxies, output / regime, quiet=quiet)
         part = unseen(runs[regime].path, galaxies, "test")

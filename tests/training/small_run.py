@@ -8,7 +8,14 @@ from tfgalaxy.training.config import DataConfig, RunConfig, TrainingConfig
 
 
 def small_config(regime="alternating", **training):
-    settings = {"regime": regime, "batch_size": 8, "steps_per_epoch": 3, "epochs": 3, "unlabelled_epochs": 1}
+    settings = {
+        "regime": regime,
+        "batch_size": 8,
+        "steps_per_epoch": 3,
+        "epochs": 3,
+        "unlabelled_epochs": 1,
+        "simulated_galaxies": 0,
+    }
     return RunConfig(
         data=DataConfig(questions="gz1", labels=12),
         model=SMALL.replace(prediction_views=1),

@@ -26,6 +26,8 @@ TRAININGS = st.builds(
     batch_size=st.integers(1, 10_000),
     epochs=st.none() | st.integers(1, 1000),
     unlabelled_epochs=st.integers(0, 1000),
+    simulated_galaxies=st.integers(0, 10_000),
+    simulated_steps=st.integers(1, 10_000),
     patience=st.none() | st.integers(1, 50),
     vae_learning_rate=RATES,
     weight_average=st.floats(0, 1, exclude_max=True),

@@ -52,6 +52,9 @@ class TrainingConfig(Configuration):
         steps_per_epoch: an epoch is this many steps, whatever the number of labels.
         epochs: epochs with the classifier's clock; by the number of labels when None.
         unlabelled_epochs: epochs of the VAE's clock alone before them (not in the supervised regime).
+        simulated_galaxies: simulated galaxies that the encoder learns from before that, with known votes (not in the
+            supervised regime); 0 for none.
+        simulated_steps: classifier steps on them.
         patience: epochs without a better validation log-likelihood before the run stops; None never stops it early. The
             weights of the best epoch are kept in any case.
         classifier_learning_rate: of the supervised regime, at the start; falls to 0 along a cosine.
@@ -76,6 +79,8 @@ class TrainingConfig(Configuration):
     steps_per_epoch: int = 50
     epochs: int | None = None
     unlabelled_epochs: int = 40
+    simulated_galaxies: int = 6000
+    simulated_steps: int = 1500
     patience: int | None = None
     classifier_learning_rate: float = 1e-3
     fine_tuning_learning_rate: float = 3e-4
@@ -96,12 +101,12 @@ class TrainingConfig(Configuration):
     seed: int = 0
 
     def validate(self) -> None:
-        for name in ("batch_size", "steps_per_epoch", "epochs", "patience", "vae_steps", "classifier_steps"):
+        positive = ("batch_size", "steps_per_epoch", "epochs", "patience", "vae_steps", "classifier_steps")
+        for name in (*positive, "simulated_steps"):
             value = getattr(self, name)
             check(value is None or value >= 1, name, "must be at least 1", value, "Give a positive integer.")
-        check(
-            self.unlabelled_epochs >= 0, "unlabelled_epochs", "must not be negative", self.unlabelled_epochs, "Use 0."
-        )
+        for name in ("unlabelled_epochs", "simulated_galaxies"):
+            check(getattr(self, name) >= 0, name, "must not be negative", getattr(self, name), "Use 0.")
         for name in (
             "classifier_learning_rate",
             "fine_tuning_learning_rate",
@@ -113,6 +118,11 @@ class TrainingConfig(Configuration):
         check(self.kl_weight >= 0, "kl_weight", "must not be negative", self.kl_weight, "Use 1.")
         average = self.weight_average
         check(0 <= average < 1, "weight_average", "must lie in [0, 1)", average, "Use 0.99, or 0 for none.")
+
+    @property
+    def simulated_start(self) -> bool:
+        """Whether a run begins with an encoder that has learnt from simulated galaxies."""
+        return self.regime != "supervised" and self.simulated_galaxies > 0
 
     @property
     def classifier_start_rate(self) -> float:

@@ -30,11 +30,13 @@ from tfgalaxy.training.progress import StepProgress
 from tfgalaxy.training.regimes import make_optimizers, phases
 from tfgalaxy.training.run_directory import RunDirectory
 from tfgalaxy.training.run_log import RunLog
+from tfgalaxy.training.run_model import finished_model, make_model
 from tfgalaxy.training.run_opening import check_agreement, open_run
 from tfgalaxy.training.same_galaxies import check_same_galaxies, digest_parts
 from tfgalaxy.training.shared_start import SharedStart
+from tfgalaxy.training.simulated_start import SIMULATED_STARTS, load_simulated_start, make_simulated_start
 from tfgalaxy.training.strategy import Devices
-from tfgalaxy.training.weight_average import WeightAverage, get_values, set_values
+from tfgalaxy.training.weight_average import WeightAverage
 
 __all__ = ["RunData", "prepare_data", "train"]
 
@@ -149,7 +151,8 @@ def train(
         catalogue: labelled galaxies and the unlabelled pool; split here, by hash of the id.
         output: the run's directory: new, or with `resume` one that an earlier call has left. A run that was never
             started there is started.
-        cache: where decoded images are kept between runs; in memory when None.
+        cache: where decoded images, and what was learnt from simulated ones, are kept between runs; in memory and in
+            the run's directory when None.
         sources: where the data came from, for the record.
         quiet: whether to show no progress.
         pixels: decoded images that hold all of the run's, so that none is decoded twice.
@@ -201,33 +204,14 @@ def _train(
         )
     with devices.strategy.scope():
         model = make_model(config, data.train)
-    _fit(run, config, data, model, quiet, starts, callbacks, devices)
+    _fit(run, config, data, model, cache, quiet, starts, callbacks, devices)
     model = finished_model(model)
     calibrate_concentration(model, data.validation_pixels.array, data.own_validation.votes, gather=devices.gather)
     with atomic_file(run.model_file) as temporary:
         model.save(temporary)
     run.checkpoint_file.unlink(missing_ok=True)
-
-
-def make_model(config: RunConfig, train_part: Catalogue) -> GalaxyVAE:
-    """The run's model before training; it starts at the mean fractions of the labelled galaxies' votes."""
-    questions, votes = train_part.questions, train_part.votes.sum(axis=0)
-    totals = np.add.reduceat(votes, [part.start for part in questions.slices])[questions.question_index]
-    sizes = np.bincount(questions.question_index)[questions.question_index]
-    means = np.where(totals > 0, votes / np.maximum(totals, 1e-9), 1.0 / sizes)
-    fractions = tuple(round(float(mean), 6) for mean in means)
-    return GalaxyVAE(questions, config.model.replace(answer_fractions=fractions, seed=config.training.seed))
-
-
-def finished_model(model: GalaxyVAE) -> GalaxyVAE:
-    """The same weights in a model for one device that computes in float32: replicas and bfloat16 are for fitting, not
-    for predictions. What fitting alone needs, optimisers and metrics, starts anew: its state says when a run was
-    killed.
-    """
-    finished = GalaxyVAE(model.questions, model.config.replace(precision="float32"))
-    set_values(finished.state_variables, get_values(model.state_variables))
-    finished.compile()
-    return finished
+    for start in run.path.glob(SIMULATED_STARTS):
+        start.unlink()
 
 
 def _fit(
@@ -235,6 +219,7 @@ def _fit(
     config: RunConfig,
     data: RunData,
     model: GalaxyVAE,
+    cache: str | os.PathLike[str] | None,
     quiet: bool,
     starts: Path | None,
     callbacks: Sequence[Any],
@@ -256,6 +241,9 @@ def _fit(
     taken = start.take() if start is not None and log.next_epoch == 0 else None
     if taken is not None:
         log.rows, log.next_epoch = taken, plan[0].last_epoch
+    elif log.next_epoch == 0 and training.simulated_start:
+        folder = Path(starts or cache or run.path)
+        load_simulated_start(model, Path(devices.from_chief(lambda: str(make_simulated_start(config, folder, quiet)))))
     total_steps = plan[-1].last_epoch * training.steps_per_epoch
     with progress_bar("training", "steps", quiet) as report:
         progress = StepProgress(report, total_steps, log.next_epoch * training.steps_per_epoch)

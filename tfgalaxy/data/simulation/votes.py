@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -9,10 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfgalaxy.configuration import check
-from tfgalaxy.data.questions import Questions, load_questions
+from tfgalaxy.data.questions import Question, Questions, load_questions
 from tfgalaxy.data.simulation.parameters import Galaxy
 
-__all__ = ["SIMULATED_QUESTIONS", "answer_probabilities", "cast_votes", "simulated_questions", "visibility"]
+__all__ = [
+    "SIMULATED_QUESTIONS",
+    "all_simulated_questions",
+    "answer_probabilities",
+    "cast_votes",
+    "simulated_questions",
+    "visibility",
+]
 
 Array = NDArray[np.float64]
 
@@ -38,6 +46,15 @@ def simulated_questions(questions: str | Questions) -> Questions:
         "Choose one of them.",
     )
     return tree
+
+
+@functools.cache
+def all_simulated_questions() -> Questions:
+    """All that the simulation knows answers to: Galaxy Zoo 2's tree, and which way the arms of spirals wind."""
+    tree = Questions.preset("gz2")
+    winding = Question("winding", ("clockwise", "anticlockwise"), asked_after=(("t04_spiral", "a08_spiral"),))
+    swap = ("winding", "clockwise", "anticlockwise")
+    return Questions("simulated", (*tree.questions, winding), flip_swaps=(swap,))
 
 
 def _sigmoid(value: float) -> float:
@@ -196,12 +213,15 @@ _ANSWERS: dict[str, _Answers] = {
 }
 
 
+_ANSWERS["simulated"] = {**_ANSWERS["gz2"], "winding": _winding}
+
+
 def answer_probabilities(galaxy: Galaxy, questions: Questions) -> Array:
     """The probability of each answer among people who are asked the question.
 
     Args:
         galaxy: what is shown.
-        questions: `gz2` or `gz1`, from `simulated_questions`.
+        questions: `gz2` or `gz1`, from `simulated_questions`, or `all_simulated_questions`.
 
     Returns:
         [A]; the answers of a question sum to 1. Fractions of votes scatter about it by more than the multinomial, since
