@@ -1,6 +1,8 @@
 """The scripts of examples/ run on simulated galaxies, and stay short."""
 
 import importlib.util
+import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,28 @@ def test_there_are_three_short_ones():
 def test_fit(galaxies, tmp_path):
     scores = example("fit").main(*galaxies, tmp_path / "models/galaxy", "gz1", 1, SMALLER)
     assert np.isfinite(scores["log_likelihood"])
+    assert (tmp_path / "models/galaxy/1/saved_model.pb").is_file()
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_end_to_end(tmp_path, monkeypatch):
+    import jupytext
+    from nbclient import NotebookClient
+
+    settings = {"GALAXIES": "24", "EPOCHS": "1", "OUTPUT": str(tmp_path / "models/galaxy")}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"TFGALAXY_EXPLORE_{name}", value)
+    # A kernel of this very interpreter, whatever kernels the machine knows.
+    kernel = tmp_path / "jupyter/kernels/python3"
+    kernel.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    notebook = jupytext.read(EXAMPLES[0].parent / "notebook/explore.py")
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(pictures) == 4
     assert (tmp_path / "models/galaxy/1/saved_model.pb").is_file()
 
 
