@@ -10,7 +10,8 @@ endif
 # The interpreter that a new environment is made from: the first of these that runs and can make environments.
 PYTHON ?= $(shell for v in 3.11 3.12 3.13 3.10; do "python$$v" -c 'import ensurepip, venv' >/dev/null 2>&1 && echo "python$$v" && exit; done; echo python3)
 # Two processes: most of the tests' time is tracing, which one core does. A file's tests share fixtures and stay together.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# In their order by name: by number of tests, files with one long test would come last, one process waiting for the other.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.9
 
 # Quoted wherever it is used, so that the checkout's path may hold spaces; make's own targets are relative.

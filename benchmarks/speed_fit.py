@@ -19,7 +19,7 @@ from tfgalaxy.models import GalaxyVAE
 from tfgalaxy.training.batches import phase_batches
 from tfgalaxy.training.config import TrainingConfig
 from tfgalaxy.training.regimes import phases
-from tfgalaxy.training.run import RunData
+from tfgalaxy.training.run_data import RunData
 
 __all__ = ["measure_fit"]
 

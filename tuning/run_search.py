@@ -18,7 +18,7 @@ from tfgalaxy.errors import InputError
 from tfgalaxy.progress import console, progress_bar
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.regimes import phases
-from tfgalaxy.training.run import prepare_data
+from tfgalaxy.training.run_data import prepare_data
 from tfgalaxy.training.same_galaxies import digest_parts
 from tfgalaxy.tuning.chief import LocalWorkers, chief_address, serve_until_done
 from tfgalaxy.tuning.objectives import objective as make_objective

@@ -10,7 +10,7 @@ from tfgalaxy.data.questions import Question, Questions
 from tfgalaxy.evaluation.label_efficiency.plain_cnn import VoteLoss, fit_plain_cnn
 from tfgalaxy.evaluation.label_efficiency.polar_harmonics import fit_support_vectors, polar_harmonics
 from tfgalaxy.models.vote_likelihood import VoteParameters, vote_log_prob
-from tfgalaxy.training.run import RunData
+from tfgalaxy.training.run_data import RunData
 
 BAR = Questions("bar", (Question("bar", ("yes", "no")), Question("odd", ("yes", "no"), (("bar", "yes"),))))
 

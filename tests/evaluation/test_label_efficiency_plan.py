@@ -30,7 +30,7 @@ def experiment(**fields):
 
 
 def labelled(part):
-    """What `tfgalaxy.training.run.prepare_data` makes of a cell: the galaxies of each part, by id."""
+    """What `tfgalaxy.training.run_data.prepare_data` makes of a cell: the galaxies of each part, by id."""
     data = part.config.data
     train, validation, test = part.learnt.split(data.split_seed, data.split_fractions)
     chosen = train.take_labelled(data.labels, data.label_seed)

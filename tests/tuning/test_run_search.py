@@ -72,7 +72,7 @@ def test_a_search_never_sees_the_test_part(votes_file, tmp_path, monkeypatch):
         return original(files, *arguments, **settings)
 
     monkeypatch.setattr(module, "load_pixels", spy)
-    monkeypatch.setattr("tfgalaxy.training.run.load_pixels", lambda *_, **__: pytest.fail("decodes for itself"))
+    monkeypatch.setattr("tfgalaxy.training.run_data.load_pixels", lambda *_, **__: pytest.fail("decodes for itself"))
     scores = []
     for name, catalogue in (("whole", galaxies), ("poisoned", poisoned)):
         outcome = search(tmp_path / name, catalogue, CONFIG, SPACE, algorithm="random", trials=2, quiet=True)

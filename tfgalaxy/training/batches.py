@@ -13,7 +13,7 @@ from tfgalaxy.training.regimes import Phase
 from tfgalaxy.training.strategy import Devices
 
 if TYPE_CHECKING:
-    from tfgalaxy.training.run import RunData
+    from tfgalaxy.training.run_data import RunData
 
 __all__ = ["phase_batches", "validation_batches"]
 

@@ -18,7 +18,7 @@ from tfgalaxy.training.progress import StepProgress
 
 if TYPE_CHECKING:
     from tfgalaxy.data.questions import Questions
-    from tfgalaxy.training.run import RunData
+    from tfgalaxy.training.run_data import RunData
 
 __all__ = ["fit_plain_cnn"]
 

@@ -24,7 +24,8 @@ from tfgalaxy.evaluation.label_efficiency.polar_harmonics import fit_support_vec
 from tfgalaxy.evaluation.metrics import baseline_fractions
 from tfgalaxy.export.prediction import Predictor
 from tfgalaxy.stack import versions
-from tfgalaxy.training.run import prepare_data, train
+from tfgalaxy.training.run import train
+from tfgalaxy.training.run_data import prepare_data
 
 __all__ = ["CellResult", "judge_cell"]
 
