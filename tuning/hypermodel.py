@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfgalaxy.data.questions import Questions, load_questions
 from tfgalaxy.errors import InputError
 from tfgalaxy.models import GalaxyVAE
-from tfgalaxy.models.two_clocks import split_clocks
+from tfgalaxy.models.batch_parts import split_clocks
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.regimes import Phase, phases
 from tfgalaxy.tuning.objectives import check_objective

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfgalaxy.addons import transform
 from tfgalaxy.data.questions import Questions
 from tfgalaxy.errors import InputError
-from tfgalaxy.models.batch_parts import equal_parts, joined
+from tfgalaxy.models.batch_parts import equal_parts, joined, split_clocks
 from tfgalaxy.models.config import ModelConfig, ViewConfig
 from tfgalaxy.models.normalisation import Clock
 from tfgalaxy.models.pixel_likelihood import pixel_log_prob, stretch
@@ -300,22 +300,3 @@ class TwoClocks(keras.Model):
         seed = tf.constant([self.config.seed, 2], tf.int32)
         feature_map = self.feature_map(polar, clock="vae")
         return self.elbo_terms(feature_map, pose, stretch(images), seed, training=False)
-
-
-def split_clocks(data: Any) -> tuple[tuple[tf.Tensor, tf.Tensor] | None, tf.Tensor | None]:
-    """The labelled pair and the unlabelled images of what `fit` was given; either may be None.
-
-    Raises:
-        InputError: the data has none of the three forms that `TwoClocks` names.
-    """
-    if isinstance(data, tf.Tensor):
-        return None, data
-    data = tuple(item for item in data if item is not None)
-    if len(data) == 1:
-        return split_clocks(data[0])
-    if len(data) == 2 and isinstance(data[0], tf.Tensor):
-        return (data[0], data[1]), None
-    if len(data) == 2 and len(data[0]) == 2:
-        return (data[0][0], data[0][1]), data[1]
-    rule = "must yield (images, votes), ((images, votes), unlabelled_images) or images"
-    raise InputError("the data set", rule, [type(item).__name__ for item in data], "Use tfgalaxy.data's batches.")
