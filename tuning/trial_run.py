@@ -127,7 +127,7 @@ def run_trial(
         callbacks.append(median)
     callbacks.append(_EndTrial(end, progress))
     if len(read_history(run)) < end:
-        _train(config, data, run, directory.starts if shared_start else None, callbacks)
+        _train(config, data, run, directory, shared_start, callbacks)
         if hyperparameters is not None:
             _tell_tensorboard(run, trial_id, hyperparameters)
     if median is not None:
@@ -143,8 +143,17 @@ def _prepare(run: RunDirectory, promoted: RunDirectory | None) -> None:
             shutil.copytree(promoted.path, temporary, dirs_exist_ok=True)
 
 
-def _train(config: RunConfig, data: TrialData, run: RunDirectory, starts: Any, callbacks: Sequence[Any]) -> None:
-    settings: dict[str, Any] = {"pixels": data.pixels, "sources": data.sources, "quiet": True, "starts": starts}
+def _train(
+    config: RunConfig,
+    data: TrialData,
+    run: RunDirectory,
+    directory: SearchDirectory,
+    shared_start: bool,
+    callbacks: Sequence[Any],
+) -> None:
+    settings: dict[str, Any] = {"pixels": data.pixels, "sources": data.sources, "quiet": True}
+    # All trials with one encoder share what simulated galaxies teach it, whatever else they vary.
+    settings |= {"starts": directory.starts if shared_start else None, "cache": directory.starts}
     keras.backend.clear_session()
     try:
         train(config, data.catalogue, run.path, resume=True, callbacks=callbacks, **settings)

@@ -70,3 +70,19 @@ def test_a_trained_encoder_has_a_rate_of_its_own(regime, rate):
     training = TrainingConfig(regime=regime, classifier_learning_rate=1e-2, fine_tuning_learning_rate=1e-3)
     optimizer = make_optimizers(training, labels=100)["classifier_optimizer"]
     assert float(tf.convert_to_tensor(optimizer.learning_rate)) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("given", "epochs"),
+    [
+        ({"regime": "supervised", "unlabelled_epochs": 7}, 0),
+        ({"regime": "two-step"}, 40),
+        ({"regime": "alternating"}, 0),
+        ({"regime": "alternating", "simulated_galaxies": 0}, 40),
+        ({"regime": "alternating", "unlabelled_epochs": 7}, 7),
+    ],
+)
+def test_epochs_of_the_unlabelled_clock_alone(given, epochs):
+    training = TrainingConfig(**given, epochs=3)
+    assert training.start_epochs == epochs
+    assert phases(training, labels=100)[-1].first_epoch == epochs

@@ -25,4 +25,4 @@ def clock_of(quantity: str) -> str:
 
 def vae_clock_runs(config: TrainingConfig) -> bool:
     """Whether a run's VAE is ever fitted: if not, its decoder and its latent space are as they were made."""
-    return config.regime == "alternating" or (config.regime == "two-step" and config.unlabelled_epochs > 0)
+    return config.regime == "alternating" or (config.regime == "two-step" and config.start_epochs > 0)

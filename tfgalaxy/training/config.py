@@ -12,6 +12,7 @@ from tfgalaxy.models.config import ModelConfig, ViewConfig
 __all__ = ["DataConfig", "Regime", "RunConfig", "TrainingConfig"]
 
 Regime = Literal["supervised", "alternating", "two-step"]
+UNLABELLED_EPOCHS = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,8 @@ class TrainingConfig(Configuration):
         batch_size: of either clock.
         steps_per_epoch: an epoch is this many steps, whatever the number of labels.
         epochs: epochs with the classifier's clock; by the number of labels when None.
-        unlabelled_epochs: epochs of the VAE's clock alone before them (not in the supervised regime).
+        unlabelled_epochs: epochs of the VAE's clock alone before them (not in the supervised regime); as many as
+            `start_epochs` says when None.
         simulated_galaxies: simulated galaxies that the encoder learns from before that, with known votes (not in the
             supervised regime); 0 for none.
         simulated_steps: classifier steps on them.
@@ -78,7 +80,7 @@ class TrainingConfig(Configuration):
     batch_size: int = 64
     steps_per_epoch: int = 50
     epochs: int | None = None
-    unlabelled_epochs: int = 40
+    unlabelled_epochs: int | None = None
     simulated_galaxies: int = 6000
     simulated_steps: int = 1500
     patience: int | None = None
@@ -106,7 +108,8 @@ class TrainingConfig(Configuration):
             value = getattr(self, name)
             check(value is None or value >= 1, name, "must be at least 1", value, "Give a positive integer.")
         for name in ("unlabelled_epochs", "simulated_galaxies"):
-            check(getattr(self, name) >= 0, name, "must not be negative", getattr(self, name), "Use 0.")
+            value = getattr(self, name)
+            check(value is None or value >= 0, name, "must not be negative", value, "Use 0.")
         for name in (
             "classifier_learning_rate",
             "fine_tuning_learning_rate",
@@ -123,6 +126,17 @@ class TrainingConfig(Configuration):
     def simulated_start(self) -> bool:
         """Whether a run begins with an encoder that has learnt from simulated galaxies."""
         return self.regime != "supervised" and self.simulated_galaxies > 0
+
+    @property
+    def start_epochs(self) -> int:
+        """Epochs of the VAE's clock alone: `unlabelled_epochs`, or by default none where an encoder that simulated
+        galaxies have taught goes on with both clocks (docs/label-efficiency.md).
+        """
+        if self.regime == "supervised":
+            return 0
+        if self.unlabelled_epochs is not None:
+            return self.unlabelled_epochs
+        return 0 if self.regime == "alternating" and self.simulated_start else UNLABELLED_EPOCHS
 
     @property
     def classifier_start_rate(self) -> float:

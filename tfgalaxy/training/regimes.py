@@ -50,7 +50,7 @@ def phases(config: TrainingConfig, labels: int) -> list[Phase]:
     - two-step: the VAE's clock alone, then classifier steps.
     """
     length = config.classifier_epochs(labels)
-    start = config.unlabelled_epochs
+    start = config.start_epochs
     if config.regime == "supervised":
         return [Phase("supervised", "labelled", 0, length)]
     first = [Phase("unlabelled", "unlabelled", 0, start, config.start_views)] if start else []
@@ -72,9 +72,9 @@ def phases(config: TrainingConfig, labels: int) -> list[Phase]:
 def make_optimizers(config: TrainingConfig, labels: int) -> dict[str, Any]:
     """AdamW for both clocks, with schedules that depend on their own steps only."""
     schedules = keras.optimizers.schedules
-    start_steps = max(1, config.unlabelled_epochs * config.steps_per_epoch)
+    start_steps = max(1, config.start_epochs * config.steps_per_epoch)
     vae_rate: Any = config.alternating_learning_rate
-    if config.unlabelled_epochs:
+    if config.start_epochs:
         alpha = config.alternating_learning_rate / config.vae_learning_rate
         vae_rate = schedules.CosineDecay(config.vae_learning_rate, start_steps, alpha=alpha)
     classifier_steps = config.classifier_epochs(labels) * config.steps_per_epoch

@@ -53,6 +53,7 @@ class SharedStart:
 
     def __init__(self, folder: Path, config: RunConfig, pool: Pixels, model: GalaxyVAE, vae_optimizer: Any) -> None:
         values = config.to_dict()
+        values["training"]["unlabelled_epochs"] = config.training.start_epochs
         for section, names in READ_LATER.items():
             for name in names:
                 del values[section][name]
