@@ -28,6 +28,8 @@ from tfgalaxy.training.weight_average import WeightAverage
 __all__ = ["SIMULATED_STARTS", "load_simulated_start", "make_simulated_start"]
 
 SIMULATED_STARTS = "simulated-*.npz"  # names of the files
+# Part of their names; to be raised when the simulation, or what the encoder does, changes.
+START_VERSION = 1
 
 # Of the configuration, what this start is made from; all else makes no other one.
 READ = {
@@ -51,7 +53,7 @@ def make_simulated_start(config: RunConfig, folder: Path, quiet: bool = False) -
     """
     values = config.to_dict()
     read = {section: {name: values[section][name] for name in names} for section, names in READ.items()}
-    key = hashlib.blake2b(json.dumps([read, versions()]).encode(), digest_size=20).hexdigest()
+    key = hashlib.blake2b(json.dumps([START_VERSION, read, versions()]).encode(), digest_size=20).hexdigest()
     path = folder / SIMULATED_STARTS.replace("*", key)
     if not path.is_file():
         save_state(path, _groups(_learn(config, quiet)), read)
