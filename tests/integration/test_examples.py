@@ -40,7 +40,6 @@ def test_there_are_three_short_ones():
 
 
 @pytest.mark.slow
-@pytest.mark.core
 def test_fit(galaxies, tmp_path):
     scores = example("fit").main(*galaxies, tmp_path / "models/galaxy", "gz1", 1, SMALLER)
     assert np.isfinite(scores["log_likelihood"])
@@ -70,7 +69,6 @@ def test_the_notebook_runs_from_end_to_end(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.core
 def test_tune(galaxies, tmp_path):
     best = example("tune").main(*galaxies, tmp_path, "gz1", 1, 1, SMALLER)
     assert 0.2 <= best["dropout"] <= 0.6
