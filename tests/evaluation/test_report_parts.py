@@ -142,7 +142,10 @@ def test_sentences():
     material = make_material(40)
     text = run_sentence(material)
     assert "takes the rotation off each galaxy" in text
-    assert "30 labelled galaxies and 500 images without votes at 64 pixels, 20 epochs in 40 seconds, seed 0" in text
+    trained = (
+        "30 labelled galaxies and 500 images without votes, after 6,000 simulated ones, at 64 pixels, 20 epochs in"
+    )
+    assert f"{trained} 40 seconds, seed 0" in text
     accuracy = 100 * material.judged.evaluation.score("accuracy", "smooth-or-featured").value
     assert f"for {accuracy:.1f} % (90 % interval" in judgement_sentence(material)
 

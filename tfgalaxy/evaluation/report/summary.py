@@ -42,11 +42,12 @@ def run_sentence(material: ReportMaterial) -> str:
     more = f" and {pool:,} images without votes" if pool else ""
     pose = " then ".join(name.replace("_", " and ") for name in model.transformations)
     view = f"takes the {pose} off each galaxy" if pose else "takes galaxies as they are"
+    taught = f", after {training.simulated_galaxies:,} simulated ones," if training.simulated_start else ""
     tree = "1 question" if questions.num_questions == 1 else f"the {questions.num_questions} questions"
     return (
         f"A variational autoencoder that {view} and predicts volunteers' votes on {tree} of"
         f" {questions.name}, trained in the {training.regime} regime on {run.parts.get('train', 0):,} labelled"
-        f" galaxies{more} at {model.image_size} pixels, {len(run.history):,} epochs in {_duration(run)}, seed"
+        f" galaxies{more}{taught} at {model.image_size} pixels, {len(run.history):,} epochs in {_duration(run)}, seed"
         f" {training.seed}."
     )
 
