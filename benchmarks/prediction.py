@@ -27,7 +27,7 @@ from serving import Figure, report
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.export import ImageFiles, Predictor, folder_images, open_predictor
 from tfgalaxy.export.prediction import predicted_parts
-from tfgalaxy.export.prediction_stream import decoded_blocks
+from tfgalaxy.export.prediction_stream import decoded_blocks, map_in_order
 from tfgalaxy.export.prediction_table import write_tables
 
 
@@ -69,8 +69,8 @@ def prediction(predictor: Predictor, inputs: ImageFiles, output: Path) -> None:
 
 def network(predictor: Predictor, images: Any, count: int) -> None:
     """`classify` on decoded pictures."""
-    for _ in range(0, count, len(images)):
-        predictor.run(images)
+    for _ in map_in_order(predictor.run, [images] * (count // len(images))):
+        pass
 
 
 def fastest(functions: dict[str, Callable[[], None]], repetitions: int) -> dict[str, tuple[float, float]]:
@@ -176,6 +176,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(1)  # as the command does
     files = folder_images(options.folder).files
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

@@ -25,14 +25,12 @@ from tfgalaxy.export.prediction_columns import (
     prediction_table,
 )
 from tfgalaxy.export.prediction_inputs import ImageFiles, PredictionInputs
-from tfgalaxy.export.prediction_stream import Block, decoded_blocks
+from tfgalaxy.export.prediction_stream import BLOCK_ROWS, Block, decoded_blocks, map_in_order
 from tfgalaxy.export.signatures import ServedModel, preprocessing_of
 from tfgalaxy.training.run_directory import RunDirectory
 
 __all__ = ["BLOCK_ROWS", "Predictor", "open_predictor", "predict_files", "predicted_parts"]
 
-# Images that the network sees at a time.
-BLOCK_ROWS = 64
 Progress = Callable[[int, int], None]
 
 
@@ -206,9 +204,13 @@ def predicted_parts(
     names, total = column_names(predictor.questions, sizes), len(inputs)
     reasons: list[str] = []
     numbers: list[np.ndarray] = []
-    for block in decoded_blocks(inputs, predictor.preprocessing, start, BLOCK_ROWS):
+
+    def values(block: Block) -> tuple[Block, np.ndarray]:
+        return block, column_values(predictor.questions, voters, _outputs(predictor, block, embedding), sizes)
+
+    for block, numbers_of_block in map_in_order(values, decoded_blocks(inputs, predictor.preprocessing, start)):
         reasons += block.reasons
-        numbers.append(column_values(predictor.questions, voters, _outputs(predictor, block, embedding), sizes))
+        numbers.append(numbers_of_block)
         stop = block.start + len(block.reasons)
         if progress is not None:
             progress(stop - start, total - start)

@@ -54,7 +54,7 @@ services:
       - --enable_batching=true
       - --batching_parameters_file=/models/serving/batching.config
       - --monitoring_config_file=/models/serving/monitoring.config
-      - --tensorflow_intra_op_parallelism=$cpus
+      - --tensorflow_intra_op_parallelism=1
       - --tensorflow_inter_op_parallelism=$cpus
       - --rest_api_timeout_in_ms=30000
     healthcheck:

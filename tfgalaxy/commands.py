@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from rich.console import Console
 
 from tfgalaxy.configuration import check
@@ -172,6 +174,9 @@ def predict_command(model: str, output: Path, **options: Any) -> None:
         check(not value, name, "must come with --runner", value, "Name a runner of Beam, or leave it out.")
     check_table_path(output)
     inputs = _prediction_inputs(**options)
+    # Blocks of images are spread over the cores, not operations; where TensorFlow has run already, its threads stay.
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
     predictor = open_predictor(model)
     chosen = {name: options[name] for name in ("embedding", "voters")}
     try:

@@ -1,6 +1,7 @@
 """Figures: what is drawn are the numbers given, and no text overlaps or is cut off."""
 
 import itertools
+import time
 from unittest import mock
 
 import numpy as np
@@ -197,6 +198,17 @@ def test_figures_are_saved_whole(tmp_path):
     assert imread(tmp_path / "new" / "curves.png").ndim == 3
     assert save_figure(figure, tmp_path / "new" / "curves.PDF").read_bytes().startswith(b"%PDF")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["curves.PDF", "curves.png"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_the_same_figure_gives_the_same_file(tmp_path, suffix):
+    """So that a resumed experiment writes what an undisturbed one does."""
+    for name in ("first", "second"):
+        axes = Figure(figsize=(3, 2)).subplots()
+        axes.fill_between([0, 1], [0, 1], [1, 2])
+        save_figure(axes, tmp_path / f"{name}.{suffix}")
+        time.sleep(1.1 if suffix == "pdf" else 0)  # a date in it would be another
+    assert (tmp_path / f"first.{suffix}").read_bytes() == (tmp_path / f"second.{suffix}").read_bytes()
 
 
 def test_pyplot_is_not_touched():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -27,14 +28,18 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 def save_figure(figure: Figure | Axes, path: str | os.PathLike[str], dpi: int = 150) -> Path:
     """Writes a figure, or the figure of some axes, in one step, in the format of the path's suffix; returns the path.
 
+    The same figure gives the same bytes: no dates, no random names.
+
     Raises:
         InputError: a suffix that matplotlib can't write.
     """
     path = check_figure_path(path)
     if isinstance(figure, Axes):
         figure = figure.figure.figure  # the figure itself where the axes stand in a subfigure
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=dpi)
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
+    # The same figure is the same file: SVG's names are otherwise random.
+    with atomic_file(path) as temporary, rc_context({"svg.hashsalt": "tfgalaxy"}):
+        figure.savefig(temporary, dpi=dpi, metadata=undated)
     return path
 
 

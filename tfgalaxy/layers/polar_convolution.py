@@ -26,10 +26,11 @@ def pad_radius(polar: tf.Tensor, rings: int) -> tf.Tensor:
     """
     if rings == 0:
         return polar
-    inner = polar[:, :rings][:, ::-1]
     half = polar.shape[2] // 2
-    across = tf.concat([inner[:, :, half:], inner[:, :, :half]], axis=2)
-    return tf.concat([across, polar, tf.zeros_like(polar[:, :rings])], axis=1)
+    # Ring by ring: a slice that runs backwards is slow.
+    inner = (polar[:, ring : ring + 1] for ring in reversed(range(rings)))
+    across = [tf.concat([ring[:, :, half:], ring[:, :, :half]], axis=2) for ring in inner]
+    return tf.concat([*across, polar, tf.zeros_like(polar[:, :rings])], axis=1)
 
 
 def smooth_rings(polar: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfgalaxy.data.questions import Questions
+from tfgalaxy.models.beta_quantiles import beta_interval
 
 __all__ = [
     "VoteParameters",
@@ -125,11 +126,8 @@ def fraction_interval(
     spread = 1.0 / reached
     if parameters.log_concentration is not None:
         spread = (1.0 + (reached - 1.0) / (tf.exp(parameters.log_concentration) + 1.0)) / reached
-    # A single volunteer's fraction is 0 or 1: a Beta distribution of concentration 0, which has no density.
-    concentration = tf.maximum(1.0 / tf.minimum(spread, 0.99) - 1.0, 1e-2)
+    # A single volunteer's fraction is 0 or 1: a Beta distribution of concentration 0, of which the least one is taken.
+    concentration = 1.0 / spread - 1.0
     concentration = tf.gather(concentration, questions.question_index, axis=-1)  # [B, A]
-    safe = tf.clip_by_value(fractions, 1e-4, 1.0 - 1e-4)
-    beta = tfd.Beta(concentration * safe, concentration * (1.0 - safe))
-    tail = (1.0 - probability) / 2.0
-    lower, upper = beta.quantile(tail), beta.quantile(1.0 - tail)
+    lower, upper = beta_interval(fractions, concentration, probability, max(float(voters), 2.0))
     return tf.minimum(lower, fractions), tf.maximum(upper, fractions)
