@@ -23,7 +23,7 @@ def unstretch(stretched: tf.Tensor) -> tf.Tensor:
 
 
 def pixel_distribution(kind: str, location: tf.Tensor, scale: tf.Tensor) -> tfp.distributions.Distribution:
-    """p(pixels | z) with independent pixels; event shape [H, W, C].
+    """p(pixels | z) with independent pixels; event shape [H, W, C], or of whatever follows the batch.
 
     Args:
         kind: "normal", "laplace" (the paper) or "bernoulli".
@@ -39,9 +39,13 @@ def pixel_distribution(kind: str, location: tf.Tensor, scale: tf.Tensor) -> tfp.
         pixels = tfd.Laplace(location, scale)
     else:
         pixels = tfd.Bernoulli(logits=location)
-    return tfd.Independent(pixels, reinterpreted_batch_ndims=3)
+    return tfd.Independent(pixels, reinterpreted_batch_ndims=len(location.shape) - 1)
 
 
 def pixel_log_prob(kind: str, location: tf.Tensor, scale: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
     """log p(pixels | z) in nats per image, summed over all pixels and colours: [B]."""
+    height, width, channels = location.shape[1:]
+    # As rows: a scale for each colour, broadcast over four dimensions, takes three times as long.
+    scale = tf.tile(tf.broadcast_to(scale, [channels]), [height * width])
+    location, pixels = (tf.reshape(values, [-1, height * width * channels]) for values in (location, pixels))
     return pixel_distribution(kind, location, scale).log_prob(pixels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfgalaxy.models.config import ViewConfig
@@ -39,15 +40,29 @@ def random_view(
 
 
 def vary_pixels(views: tf.Tensor, seed: tf.Tensor, config: ViewConfig, noise: bool) -> tf.Tensor:
-    """Changes brightness and colour of each image [B, ..., C] and, for the encoder's eyes only, adds noise."""
-    batch, channels = tf.shape(views)[0], views.shape[-1]
-    ones = [1] * (len(views.shape) - 2)
-    gain = tf.random.stateless_normal([batch, *ones, 1], fold_in(seed, 0), stddev=config.gain)
-    colour = tf.random.stateless_normal([batch, *ones, channels], fold_in(seed, 1), stddev=config.colour)
-    views = views * tf.exp(gain + colour)
+    """Changes brightness and colour of each image [B, H, W, C] and, for the encoder's eyes only, adds noise."""
+    height, width, channels = views.shape[1:]
+    batch = tf.shape(views)[0]
+    gain = tf.random.stateless_normal([batch, 1], fold_in(seed, 0), stddev=config.gain)
+    colour = tf.random.stateless_normal([batch, channels], fold_in(seed, 1), stddev=config.colour)
+    # Repeated along a row first: broadcast over four dimensions it takes twice the time.
+    factors = tf.tile(tf.exp(gain + colour), [1, width])[:, tf.newaxis]
+    views = tf.reshape(tf.reshape(views, [-1, height, width * channels]) * factors, tf.shape(views))
+    views = tf.ensure_shape(views, [None, height, width, channels])
     if noise and config.noise > 0:
-        views += tf.random.stateless_normal(tf.shape(views), fold_in(seed, 2), stddev=config.noise)
+        views += _uniform_noise(tf.shape(views), height * width * channels, fold_in(seed, 2), config.noise)
     return views
+
+
+def _uniform_noise(shape: tf.Tensor, size: int, seed: tf.Tensor, stddev: float) -> tf.Tensor:
+    """Evenly distributed noise in 256 steps, of mean 0, for images of so many values: four values from one random
+    number, for normal ones took a tenth of a training step.
+    """
+    numbers = tf.random.stateless_uniform([shape[0], -(-size // 4)], seed, minval=None, maxval=None, dtype=tf.int32)
+    values = tf.reshape(tf.bitcast(numbers, tf.uint8), [shape[0], -1])
+    values = values if size % 4 == 0 else values[:, :size]
+    step = stddev / np.sqrt((256**2 - 1) / 12)
+    return tf.reshape((tf.cast(values, tf.float32) - 127.5) * step, shape)
 
 
 def fixed_views(polar: tf.Tensor, count: int, stride: int) -> tuple[tf.Tensor, list[bool]]:

@@ -29,7 +29,7 @@ __all__ = ["SIMULATED_STARTS", "load_simulated_start", "make_simulated_start"]
 
 SIMULATED_STARTS = "simulated-*.npz"  # names of the files
 # Part of their names; to be raised when the simulation, or what the encoder does, changes.
-START_VERSION = 1
+START_VERSION = 2
 
 # Of the configuration, what this start is made from; all else makes no other one.
 READ = {
