@@ -20,6 +20,7 @@ __all__ = ["fingerprint", "torn"]
 PICTURES = (".png", ".jpg", ".jpeg")
 # Appended to as a run goes on, by tools that read what is there; locks; what may be made again.
 LOGS = ("tensorboard", "cache", "locks", "curves")
+SPOKEN_TIME = re.compile(rb"[\d.]+ (hours|minutes) of computing")
 TIMES = re.compile(r"second|duration|time|date|created|started|ended|commit|load")
 # TensorFlow numbers the functions of a graph as it traces them: names differ, variables and assets must not.
 GRAPHS = ("saved_model.pb", "fingerprint.pb", "keras_metadata.pb")
@@ -78,7 +79,7 @@ def content(path: Path) -> bytes:
     if suffix in PICTURES:
         with Image.open(path) as image:
             return image.convert("RGBA").tobytes()
-    return path.read_bytes()
+    return SPOKEN_TIME.sub(b"", path.read_bytes())
 
 
 def timeless(value: Any) -> Any:

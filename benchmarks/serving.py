@@ -160,8 +160,9 @@ def throughput(model: Session, decoders: Session, pictures: list[bytes], repetit
     rates = {name: BATCH * CORES * REQUESTS / statistics.median(values[1:]) for name, values in times.items()}
     for name, rate in rates.items():
         yield Figure(f"{name}, batch {BATCH}", rate, "images/s")
-    alone = max(rates["decoding alone, bare"], rates["decoding alone, as served"])
-    yield Figure("classify_bytes over decoding alone", 100 * rates["classify_bytes"] / alone, "%", 60, at_least=True)
+    for name, target in (("decoding alone, bare", 60), ("decoding alone, as served", None)):
+        share = 100 * rates["classify_bytes"] / rates[name]
+        yield Figure(f"classify_bytes over {name}", share, "%", target, at_least=True)
     share = rates["decoding alone, as served"] / rates["decoding alone, bare"]
     yield Figure("decoding as served over bare decoding", 100 * share, "%")
 

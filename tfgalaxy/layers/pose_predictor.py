@@ -85,7 +85,7 @@ class PosePredictor(keras.layers.Layer):
         x = tf.add_n(tf.unstack(tf.reshape(x, [-1, rings, self.pool, angles, channels]), axis=2)) / self.pool
         x = _convolved(x, tf.cast(self.kernel, tf.float64))  # [B, A, R / pool * F]
         mean = tf.reduce_mean(x, axis=[1, 2], keepdims=True)
-        variance = tf.reduce_mean(tf.square(x - mean), axis=[1, 2], keepdims=True)
+        variance = tf.reduce_mean(tf.square(x), axis=[1, 2], keepdims=True) - tf.square(mean)  # exact in float64
         gamma, beta = (tf.tile(tf.cast(value, tf.float64), [rings]) for value in (self.gamma, self.beta))
         scale = gamma * tf.math.rsqrt(variance + 1e-8)
         x = tf.nn.relu(x * scale + (beta - mean * scale))
