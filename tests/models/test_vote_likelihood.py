@@ -118,6 +118,31 @@ def test_interval_covers_simulated_volunteers(concentration):
     assert lower < p < upper
 
 
+@pytest.mark.parametrize("voters", [5, 40])
+@pytest.mark.parametrize("concentration", [None, 12.0])
+def test_interval_holds_none_and_all_of_the_votes_where_they_are_likely(concentration, voters):
+    """Votes are whole: an answer that often gets none has an interval from 0, and it covers what it should."""
+    coin = Questions("coin", (Question("side", ("a", "b")),))
+    p = np.array([0.003, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5], np.float64)
+    logits = np.log(np.stack([p, 1 - p], axis=-1)).astype(np.float32)
+    spread = None if concentration is None else np.full([len(p), 1], np.log(concentration), np.float32)
+    lower, upper = (end.numpy() for end in fraction_interval(coin, VoteParameters(logits, spread), voters))
+    np.testing.assert_allclose(upper[:, 0], 1 - lower[:, 1], atol=2e-6)
+    counts = np.arange(voters + 1)
+    if concentration is None:
+        mass = stats.binom.pmf(counts, voters, p[:, np.newaxis])
+    else:
+        alpha = concentration * p[:, np.newaxis]
+        mass = stats.betabinom.pmf(counts, voters, alpha, concentration - alpha)
+    fractions = counts / voters
+    inside = (fractions >= lower[:, :1] - 1e-6) & (fractions <= upper[:, :1] + 1e-6)
+    covered = np.sum(mass * inside, axis=-1)
+    assert covered.min() > 0.75  # one vote of five is a fifth: no interval of it covers just 90 %
+    assert 0.87 < covered.mean() < 0.96
+    assert np.all(lower[mass[:, 0] > 0.12, 0] == 0)
+    assert np.all(lower[mass[:, 0] < 0.02, 0] > 0)
+
+
 def test_interval_is_finite_and_ordered_at_extremes():
     logits = np.array([[60.0, -60, 0, 0, 0, 0, 90]], np.float32)
     lower, upper = fraction_interval(TREE, VoteParameters(logits, np.full([1, 3], 0.0, np.float32)), 40)

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfgalaxy.data.questions import Questions
-from tfgalaxy.models.beta_quantiles import beta_interval
+from tfgalaxy.models.beta_quantiles import beta_quantile
 
 __all__ = [
     "VoteParameters",
@@ -104,12 +104,16 @@ def asked_probability(questions: Questions, fractions: tf.Tensor) -> tf.Tensor:
 def fraction_interval(
     questions: Questions, parameters: VoteParameters, voters: float, probability: float = 0.9
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Central interval of the fraction of votes that an answer gets among the volunteers who reach its question.
+    """Interval of the fraction of votes that an answer gets among the volunteers who reach its question.
 
     With n volunteers and Dirichlet concentration c the count of an answer of mean fraction p is beta-binomial:
     Var(fraction) = p (1 - p) (1 + (n - 1) / (c + 1)) / n, and p (1 - p) / n for multinomial votes. The interval is
     that of the Beta distribution of the same mean and variance, whose concentration k solves 1 / (k + 1) = (1 + (n -
     1) / (c + 1)) / n.
+
+    It is central, with half of what is left out on either side. But votes are whole: where the lower end is less than
+    half a vote, no vote at all is among the likely outcomes. The interval then begins at 0, and all that is left out is
+    above it; likewise at 1.
 
     Args:
         questions: the decision tree.
@@ -127,7 +131,12 @@ def fraction_interval(
     if parameters.log_concentration is not None:
         spread = (1.0 + (reached - 1.0) / (tf.exp(parameters.log_concentration) + 1.0)) / reached
     # A single volunteer's fraction is 0 or 1: a Beta distribution of concentration 0, of which the least one is taken.
-    concentration = 1.0 / spread - 1.0
-    concentration = tf.gather(concentration, questions.question_index, axis=-1)  # [B, A]
-    lower, upper = beta_interval(fractions, concentration, probability, max(float(voters), 2.0))
-    return tf.minimum(lower, fractions), tf.maximum(upper, fractions)
+    concentration = tf.gather(1.0 / spread - 1.0, questions.question_index, axis=-1)  # [B, A]
+    reached = tf.gather(reached, questions.question_index, axis=-1)
+    # Lower ends, and what lies above the upper ends: lower ends for all other answers together.
+    mean = tf.stack([fractions, 1.0 - fractions])
+    left_out = 1.0 - probability
+    half, whole = (beta_quantile(mean, concentration, mass, max(voters, 2.0)) for mass in (left_out / 2.0, left_out))
+    empty = half * reached < 0.5  # [2, B, A], at either end
+    ends = tf.where(empty, 0.0, tf.where(empty[::-1], whole, half))
+    return tf.minimum(ends[0], fractions), tf.maximum(1.0 - ends[1], fractions)
