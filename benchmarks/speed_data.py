@@ -50,7 +50,7 @@ class Sizes:
     both_dtypes: bool = True
     matrix: int = 3072
     pictures: int = 128
-    picture_repeats: int = 4
+    picture_repeats: int = 16
     starts: int = 5
     fit_steps: int = 30
     small_pictures: int = 1000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tfgalaxy.errors import InputError
 
-__all__ = ["atomic_directory", "atomic_file", "sync"]
+__all__ = ["atomic_directory", "atomic_file", "remove_leftovers", "sync"]
 
 
 def sync(path: Path) -> None:
@@ -67,3 +67,12 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Removes what killed processes left unfinished in a folder that nobody else writes to."""
+    for path in Path(folder).glob(".partial-*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -13,6 +13,7 @@ from typing import Any
 
 from tfgalaxy.configuration import check
 from tfgalaxy.errors import InputError
+from tfgalaxy.files import remove_leftovers
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.run_directory import RunDirectory
 from tfgalaxy.training.strategy import Devices
@@ -65,6 +66,8 @@ def check_agreement(devices: Devices, argument: str, value: str, remedy: str) ->
 
 
 def _start_or_resume(run: RunDirectory, config: RunConfig, resume: bool, sources: Mapping[str, Any]) -> str:
+    if resume:
+        remove_leftovers(run.path)
     if not (resume and run.run_file.is_file()):
         run.create(config, sources)
     elif run.config != config:
