@@ -73,7 +73,6 @@ def wait_for(condition, process):
 
 
 @pytest.mark.slow
-@pytest.mark.core
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds child processes as Linux shows them")
 def test_a_killed_experiment_goes_on_inside_its_cell(place, tmp_path):
     config = CONFIG.replace(training=CONFIG.training.replace(epochs=12, steps_per_epoch=4))

@@ -92,7 +92,6 @@ def test_the_readme_has_no_other_code():
 
 
 @pytest.mark.slow
-@pytest.mark.core
 def test_the_tutorial(place, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "tests" / "export")
     from servant import Models, rest_server

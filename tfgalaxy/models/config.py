@@ -89,9 +89,9 @@ class ModelConfig(Configuration):
     normalization: Literal["batch", "synchronized", "none"] = "batch"
     classifier_input: Literal["features", "latent"] = "features"
     keep_radius: bool = True
-    dropout: float = 0.5
+    dropout: float = 0.3
     vote_likelihood: Literal["multinomial", "dirichlet-multinomial"] = "dirichlet-multinomial"
-    label_smoothing: float = 0.05
+    label_smoothing: float = 0.01
     answer_fractions: tuple[float, ...] | None = None
     voters: int = 40
     pixel_likelihood: Literal["normal", "laplace", "bernoulli"] = "normal"
@@ -100,7 +100,7 @@ class ModelConfig(Configuration):
     kl_warm_up_steps: int = 300
     contrast_weight: float = 1.0
     contrast_temperature: float = 0.2
-    classifier_views: ViewConfig = dataclasses.field(default_factory=ViewConfig)
+    classifier_views: ViewConfig = dataclasses.field(default_factory=lambda: ViewConfig(zoom=0.3))
     vae_views: ViewConfig = dataclasses.field(default_factory=ViewConfig)
     prediction_views: int = 1
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
