@@ -143,6 +143,16 @@ def test_interval_holds_none_and_all_of_the_votes_where_they_are_likely(concentr
     assert np.all(lower[mass[:, 0] < 0.02, 0] > 0)
 
 
+def test_ends_of_the_interval_do_not_jump():
+    """The last digits of a fraction differ between batches; the ends may not differ by more than those digits."""
+    coin = Questions("coin", (Question("side", ("a", "b")),))
+    p = np.linspace(1e-3, 1 - 1e-3, 200_001)
+    logits = np.log(np.stack([p, 1 - p], axis=-1)).astype(np.float32)
+    spread = np.full([len(p), 1], np.log(12.0), np.float32)
+    for end in fraction_interval(coin, VoteParameters(logits, spread), 40):
+        assert np.abs(np.diff(end.numpy()[:, 0])).max() < 10 * (p[1] - p[0])
+
+
 def test_interval_is_finite_and_ordered_at_extremes():
     logits = np.array([[60.0, -60, 0, 0, 0, 0, 90]], np.float32)
     lower, upper = fraction_interval(TREE, VoteParameters(logits, np.full([1, 3], 0.0, np.float32)), 40)

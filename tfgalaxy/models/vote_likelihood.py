@@ -113,7 +113,8 @@ def fraction_interval(
 
     It is central, with half of what is left out on either side. But votes are whole: where the lower end is less than
     half a vote, no vote at all is among the likely outcomes. The interval then begins at 0, and all that is left out is
-    above it; likewise at 1.
+    above it; likewise at 1. From half a vote to a whole one the ends move from these to the central ones, so that none
+    jumps for the last digits of a fraction, which differ between batches.
 
     Args:
         questions: the decision tree.
@@ -137,6 +138,6 @@ def fraction_interval(
     mean = tf.stack([fractions, 1.0 - fractions])
     left_out = 1.0 - probability
     half, whole = (beta_quantile(mean, concentration, mass, max(voters, 2.0)) for mass in (left_out / 2.0, left_out))
-    empty = half * reached < 0.5  # [2, B, A], at either end
-    ends = tf.where(empty, 0.0, tf.where(empty[::-1], whole, half))
+    central = tf.clip_by_value(2.0 * half * reached - 1.0, 0.0, 1.0)  # [2, B, A], at either end: 0 to half a vote
+    ends = central * (half + (1.0 - central[::-1]) * (whole - half))
     return tf.minimum(ends[0], fractions), tf.maximum(1.0 - ends[1], fractions)
