@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from oracle_loop import SPACE, end, open_oracle, run
 
+from tfgalaxy.models.config import ModelConfig
 from tfgalaxy.tuning.oracles import planned_trials
 from tfgalaxy.tuning.space import NOTHING, SearchSpace
 
@@ -74,7 +75,7 @@ def test_a_search_killed_at_any_write_asks_nothing_twice(tmp_path, monkeypatch, 
 def test_the_configuration_itself_comes_first(tmp_path):
     for algorithm in ALGORITHMS:
         (_, values), *_ = run(open_oracle(tmp_path / algorithm, algorithm), most=2)
-        assert values["dropout"] == 0.5
+        assert values["dropout"] == ModelConfig().dropout
         assert values["batch_size"] == 64
         assert values["fine_tuning_learning_rate"] == 3e-4
 
@@ -89,7 +90,7 @@ def test_more_trials_for_a_search_that_has_ended(tmp_path):
 
 def test_the_bayesian_oracle_learns(tmp_path):
     asked = run(open_oracle(tmp_path, "bayesian", trials=14, space=SPACE.replace(fine_tuning_learning_rate=None)))
-    distances = [abs(values["dropout"] - 0.3) for _, values in asked]
+    distances = [abs(values["dropout"] - 0.5) for _, values in asked]
     assert np.median(distances[-5:]) < 0.1 < np.median(distances[:5])
 
 
