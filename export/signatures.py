@@ -75,7 +75,7 @@ class ServedModel(tf.Module):
 
         def trace(name: str) -> Any:
             function, inputs = functions[name]
-            return tf.function(function, input_signature=inputs).get_concrete_function()
+            return tf.function(function, input_signature=inputs, autograph=False).get_concrete_function()
 
         # Traced at first use: a prediction needs one of them, an export all.
         self.trace = functools.cache(trace)

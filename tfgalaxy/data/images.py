@@ -149,7 +149,7 @@ def decoder(preprocessing: Preprocessing) -> Any:
     def decode(content: tf.Tensor) -> tf.Tensor:
         return decode_bytes(content, preprocessing)
 
-    return tf.function(decode, input_signature=[tf.TensorSpec([], tf.string)])
+    return tf.function(decode, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
 
 
 def prepare_array(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

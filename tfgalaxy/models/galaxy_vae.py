@@ -170,6 +170,7 @@ class GalaxyVAE(TwoClocks):
 
     # Predictions ----------------------------------------------------------------------------------------------------
 
+    @tf.autograph.experimental.do_not_convert
     def call(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         return self._classification(self.predicted_votes(images))
 

@@ -36,7 +36,7 @@ def concentration_offsets(questions: Questions, votes: ArrayLike, parameters: Vo
     """
     counts = tf.constant(np.asarray(votes, np.float32))
 
-    @tf.function
+    @tf.function(autograph=False)
     def log_likelihood(offset: tf.Tensor) -> tf.Tensor:
         shifted = VoteParameters(parameters.logits, parameters.log_concentration + offset)
         return tf.reduce_sum(vote_log_prob(questions, counts, shifted), axis=0)  # [Q]
@@ -68,7 +68,7 @@ def calibrate_concentration(
     images = np.asarray(images)
     if not model.head.concentrations or len(images) == 0:
         return
-    predict = tf.function(model.predicted_votes)
+    predict = tf.function(model.predicted_votes, autograph=False)
     parts = []
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]

@@ -45,7 +45,7 @@ class WeightAverage(keras.callbacks.Callback):
         self.averages = [tf.Variable(variable, trainable=False) for variable in self.variables]
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._kept: list[np.ndarray] | None = None
-        self._update = tf.function(self._update_all)
+        self._update = tf.function(self._update_all, autograph=False)
 
     def start(self) -> None:
         """Starts again from the model's present weights."""
