@@ -50,6 +50,7 @@ def test_runs_that_begin_alike_share_it(catalogue, tmp_path, monkeypatch):
     (start,) = shared.glob("simulated-*.npz")
     monkeypatch.setattr(simulated_start, "_learn", None)
     other = small_config("alternating", **SIMULATED, fine_tuning_learning_rate=1e-2)
+    other = other.replace(model=other.model.replace(dropout=0.5, label_smoothing=0.1, classifier_views={"zoom": 0.1}))
     assert train(other, catalogue, tmp_path / "second", **options).finished
     assert list(shared.glob("simulated-*.npz")) == [start]
     with pytest.raises(TypeError):  # another start is another file

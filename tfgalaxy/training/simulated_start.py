@@ -1,7 +1,8 @@
 """What the encoder learns from simulated galaxies, whose answers are known, before a run sees any real one.
 
 A model of its own with all simulated questions learns them; its encoder is where the run's begins. No galaxy of the
-run matters to it: runs of one configuration and seed share the file.
+run matters to it, and neither does how the run's own classifier is regularised: runs of one encoder and seed share the
+file, as all trials of a search do.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tfgalaxy.data.pipelines import batches
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.data.simulation.lessons import simulated_lessons
 from tfgalaxy.models import GalaxyVAE
+from tfgalaxy.models.config import ModelConfig
 from tfgalaxy.progress import progress_bar
 from tfgalaxy.stack import versions
 from tfgalaxy.training.checkpoint import load_state, save_state
@@ -29,14 +31,16 @@ __all__ = ["SIMULATED_STARTS", "load_simulated_start", "make_simulated_start"]
 
 SIMULATED_STARTS = "simulated-*.npz"  # names of the files
 # Part of their names; to be raised when the simulation, or what the encoder does, changes.
-START_VERSION = 2
+START_VERSION = 3
+# Of the model, what is the default's whatever the run's is.
+REGULARISATION = ("dropout", "label_smoothing", "classifier_views")
 
 # Of the configuration, what this start is made from; all else makes no other one.
 READ = {
     "model": (
         *("image_size", "channels", "crop_fraction", "transformations", "radii", "angles", "maximum_radius"),
-        *("encoder_filters", "latent_size", "normalization", "classifier_input", "keep_radius", "dropout"),
-        *("vote_likelihood", "label_smoothing", "classifier_views", "precision"),
+        *("encoder_filters", "latent_size", "normalization", "classifier_input", "keep_radius"),
+        *("vote_likelihood", "precision"),
     ),
     "training": (
         *("batch_size", "classifier_learning_rate", "weight_decay", "weight_average", "simulated_galaxies"),
@@ -71,11 +75,12 @@ def _groups(model: GalaxyVAE) -> dict[str, list[Any]]:
 
 
 def _learn(config: RunConfig, quiet: bool) -> GalaxyVAE:
-    training, model = config.training, config.model
+    training, default = config.training, ModelConfig()
+    model = config.model.replace(**{name: getattr(default, name) for name in REGULARISATION})
     settings = Preprocessing(image_size=model.image_size, channels=model.channels, crop_fraction=model.crop_fraction)
     with progress_bar("simulating galaxies", "galaxies", quiet) as report:
         lessons, pixels = simulated_lessons(training.simulated_galaxies, settings, training.seed, report)
-    scholar = make_model(config, lessons)
+    scholar = make_model(config.replace(model=model), lessons)
     rate = keras.optimizers.schedules.CosineDecay(training.classifier_learning_rate, training.simulated_steps)
     scholar.compile(classifier_optimizer=keras.optimizers.AdamW(rate, weight_decay=training.weight_decay))
     average = WeightAverage(scholar, training.weight_average)
