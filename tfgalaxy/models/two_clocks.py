@@ -271,7 +271,7 @@ class TwoClocks(keras.Model):
     def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: all weights are there. Keras 3 would average the first batch over all workers, and cannot."""
 
-    # No step has control flow of Python over tensors: AutoGraph's reading of it would be two thirds of the time of tracing.
+    # No step has control flow of Python over tensors, and AutoGraph's reading of it is a sixth of the time of tracing.
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         labelled, unlabelled = split_clocks(data)
