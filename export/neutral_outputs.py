@@ -40,7 +40,8 @@ def replace_rows(outputs: dict[str, tf.Tensor], valid: tf.Tensor, neutral: dict[
 def finite_pixels(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Images [B, H, W, C] with zeros for rows that hold NaN or values in other units; and valid, float32 [B]."""
     lower, upper = PIXEL_BOUNDS
-    # A comparison with NaN is false.
-    usable = tf.reduce_all((image >= lower) & (image <= upper), axis=[1, 2, 3])
+    # The least and the greatest of values with NaN among them is NaN, and a comparison with NaN is false.
+    least, greatest = (reduce(image, axis=[1, 2, 3]) for reduce in (tf.reduce_min, tf.reduce_max))
+    usable = (least >= lower) & (greatest <= upper)
     # The first version of `tf.where` takes whole rows; the second one would compare pixel by pixel, six times slower.
     return tf.compat.v1.where(usable, image, tf.zeros_like(image)), tf.cast(usable, tf.float32)

@@ -87,7 +87,8 @@ class Predictor:
     def run(self, images: np.ndarray, signature: str = "classify") -> dict[str, np.ndarray]:
         """Runs a signature over one batch; see `predict`."""
         batch = np.asarray(images)
-        scaled = batch.astype(np.float32) / np.float32(255) if batch.dtype == np.uint8 else batch.astype(np.float32)
+        scale = np.float32(255 if batch.dtype == np.uint8 else 1)
+        scaled = np.divide(batch, scale, dtype=np.float32)
         outputs = self.function(signature)(image=tf.constant(scaled))
         return {name: value.numpy() for name, value in outputs.items()}
 

@@ -8,7 +8,9 @@ from scipy.stats import norm, spearmanr, vonmises
 
 from tfgalaxy.errors import InputError
 from tfgalaxy.layers import CanonicalResampling, EquivariantTransformerSequence, PosePredictor, pose_distribution
+from tfgalaxy.layers.polar_convolution import polar_convolution
 from tfgalaxy.layers.pose import concentration_of_length
+from tfgalaxy.layers.pose_predictor import _convolved
 
 
 def test_pose_distribution_is_von_mises_for_angles_and_normal_for_others():
@@ -23,6 +25,15 @@ def test_pose_distribution_is_von_mises_for_angles_and_normal_for_others():
 def test_concentration_has_that_resultant_length(length):
     concentration = float(concentration_of_length(tf.constant(length)))
     assert i1(concentration) / i0(concentration) == pytest.approx(length, rel=0.03)
+
+
+@pytest.mark.parametrize("rings", [3, 6, 8])
+def test_convolution_as_a_product_is_the_polar_convolution(rings):
+    rng = np.random.default_rng(0)
+    polar, kernel = rng.normal(size=(2, rings, 16, 2)), rng.normal(size=(5, 5, 2, 3))
+    expected = polar_convolution(tf.constant(polar), tf.constant(kernel))  # [B, R, A, F]
+    product = _convolved(tf.constant(polar), tf.constant(kernel))
+    np.testing.assert_allclose(product, tf.reshape(tf.transpose(expected, [0, 2, 1, 3]), product.shape), atol=1e-12)
 
 
 def test_angle_of_a_view_turned_by_whole_steps_is_exact():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import correlate1d, map_coordinates
 from smooth_images import draw, random_blobs, similarity
 
 from tfgalaxy.addons import transform
@@ -18,7 +18,7 @@ from tfgalaxy.layers import (
     sparse_sampling_matrix,
     warp,
 )
-from tfgalaxy.layers.sampling import smooth
+from tfgalaxy.layers.sampling import smooth, smoothed
 
 FILLS = {"nearest": "nearest", "zero": "grid-constant"}  # and SciPy's name of it
 
@@ -197,3 +197,12 @@ def test_polar_sample_has_finite_gradients_at_the_pole():
         tape.watch(points)
         value = polar_sample(tf.random.stateless_uniform([1, 4, 8, 1], seed=[0, 0]), points)
     assert np.isfinite(tape.gradient(value, points)).all()
+
+
+def test_a_smoothed_matrix_samples_the_smoothed_image(images):
+    points = np.random.default_rng(2).uniform(-1.0, 1.0, (50, 2))
+    matrix = smoothed(sparse_sampling_matrix(points, 12, 16), 12, 16)
+    binomial = np.array([1, 4, 6, 4, 1]) / 16
+    blurred = correlate1d(correlate1d(images, binomial, axis=1, mode="nearest"), binomial, axis=2, mode="nearest")
+    expected = np.stack([scipy_sample(image, points, "nearest") for image in blurred])
+    np.testing.assert_allclose(apply_sparse(matrix, tf.constant(images)), expected, atol=1e-6)

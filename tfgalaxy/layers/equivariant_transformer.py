@@ -15,7 +15,7 @@ from tfgalaxy.layers.moment_predictor import MomentPredictor
 from tfgalaxy.layers.polar_convolution import smooth_rings
 from tfgalaxy.layers.pose import Pose
 from tfgalaxy.layers.pose_predictor import PosePredictor
-from tfgalaxy.layers.sampling import smooth, warp
+from tfgalaxy.layers.sampling import apply_sparse, smooth, smoothed, sparse_sampling_matrix, warp
 from tfgalaxy.layers.transformations import Parameter, Transformation, get_transformation
 
 __all__ = ["EquivariantTransformer"]
@@ -102,6 +102,8 @@ class EquivariantTransformer(keras.layers.Layer):
             grey = (*shape[:-1], 1)
             self.polar.build(grey)
             self.angle.build(self.polar.compute_output_shape(grey))
+            sampling = sparse_sampling_matrix(self.polar.points, *shape[1:3])
+            self._smoothed_sampling = smoothed(sampling, *shape[1:3])
         self._built_shape = shape
         self.built = True
 
@@ -127,8 +129,11 @@ class EquivariantTransformer(keras.layers.Layer):
 
     def _polar_view(self, images: tf.Tensor, matrices: tf.Tensor | None) -> tf.Tensor:
         """The view that the angle is read from, [B, R, A, 1]: of the sum of colours, which all show one angle."""
-        grey = tf.add_n(tf.unstack(images, axis=-1))
-        view = self.polar(smooth(grey[..., tf.newaxis]), matrices)
+        grey = tf.add_n(tf.unstack(images, axis=-1))[..., tf.newaxis]
+        if matrices is None:  # then there were no moments before
+            view = apply_sparse(self._smoothed_sampling, grey)
+            return tf.reshape(view, [-1, self.radii, self.angles, 1])
+        view = self.polar(smooth(grey), matrices)
         # With a scale taken off, the blur of the pixels is as wide as the scale says. Beside that of the rings, which
         # is the same for all views, it hardly matters.
         return view if self.moments is None else smooth_rings(view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -16,6 +17,9 @@ from tfgalaxy.layers.polar_convolution import pad_angle, pad_radius
 from tfgalaxy.layers.pose import concentration_of_length
 
 __all__ = ["PosePredictor"]
+
+# Of the convolution's product: with fewer, it has fewer zeros and is a smaller one, repeated more often.
+RINGS_AT_ONCE = 4
 
 
 @keras.saving.register_keras_serializable(package="tfgalaxy")
@@ -132,18 +136,24 @@ def _elongation(view: tf.Tensor) -> tf.Tensor:
 
 
 def _convolved(polar: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """`polar_convolution` as one product over rings and angles at once, [B, R, A, C] and [k, k, C, F] to [B, A, R * F]:
+    """`polar_convolution` as a product over some rings at once, [B, R, A, C] and [k, k, C, F] to [B, A, R * F]:
     TensorFlow's convolutions are slow in float64, and this is the order in which the logits are summed.
     """
     size, (rings, angles, channels) = kernel.shape[0], polar.shape[1:]
+    group = math.gcd(rings, RINGS_AT_ONCE)
     padded = pad_angle(pad_radius(polar, size // 2), size // 2, size // 2)
     columns = tf.reshape(tf.transpose(padded, [0, 2, 1, 3]), [-1, padded.shape[2], padded.shape[1] * channels])
+    span = (group + size - 1) * channels
+    columns = tf.stack(
+        [columns[..., first : first + span] for first in range(0, rings * channels, group * channels)], 2
+    )
     windows = tf.concat([columns[:, start : start + angles] for start in range(size)], axis=-1)
     # Row of ring p in the product: kernel[p - r] at ring r.
-    offsets = np.stack([np.eye(rings + size - 1, rings, -shift) for shift in range(size)], axis=-1)
+    offsets = np.stack([np.eye(group + size - 1, group, -shift) for shift in range(size)], axis=-1)
     weights = tf.einsum("pri,ijcf->jpcrf", tf.constant(offsets, kernel.dtype), kernel)
-    weights = tf.reshape(weights, [windows.shape[-1], rings * kernel.shape[3]])
-    return tf.reshape(tf.matmul(tf.reshape(windows, [-1, windows.shape[-1]]), weights), [-1, angles, weights.shape[1]])
+    weights = tf.reshape(weights, [size * span, group * kernel.shape[3]])
+    product = tf.matmul(tf.reshape(windows, [-1, size * span]), weights)
+    return tf.reshape(product, [-1, angles, rings * kernel.shape[3]])
 
 
 def _standardised(x: tf.Tensor, taper: NDArray[np.float64]) -> tf.Tensor:

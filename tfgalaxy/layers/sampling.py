@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix, kron
 
 from tfgalaxy.configuration import check
 from tfgalaxy.layers.coordinates import image_points, moved_planes, polar_points
@@ -26,6 +26,7 @@ __all__ = [
     "moved_sample",
     "polar_sampling_matrix",
     "smooth",
+    "smoothed",
     "sparse_sampling_matrix",
     "warp",
 ]
@@ -60,12 +61,15 @@ def _sampling_matrix(columns: NDArray[np.int64], weights: NDArray[np.float64], p
     """From the pixels [N, K] of each point and their weights; equal pixels are added up, zeros left out."""
     rows = np.broadcast_to(np.arange(len(columns))[:, np.newaxis], columns.shape)
     shape = (len(columns), pixels)
-    matrix = coo_matrix((weights.ravel(), (rows.ravel(), columns.ravel())), shape).tocsr()
+    return _entries(coo_matrix((weights.ravel(), (rows.ravel(), columns.ravel())), shape).tocsr())
+
+
+def _entries(matrix: csr_matrix) -> SamplingMatrix:
     matrix.eliminate_zeros()
     matrix.sort_indices()
     entries = matrix.tocoo()
     indices = np.stack([entries.row, entries.col], axis=-1).astype(np.int64)
-    return SamplingMatrix(indices, entries.data.astype(np.float32), shape)
+    return SamplingMatrix(indices, entries.data.astype(np.float32), matrix.shape)
 
 
 def _neighbours(positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -250,6 +254,22 @@ def warp(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
     """Images sampled at transformed pixel centres: out(x) = image(M x), [B, H, W, C] and [B, 3, 3] to [B, H, W, C]."""
     height, width, channels = images.shape[1:]
     return tf.reshape(moved_sample(images, matrices, image_points(height, width)), [-1, height, width, channels])
+
+
+def smoothed(matrix: SamplingMatrix, height: int, width: int) -> SamplingMatrix:
+    """What samples `smooth(images)`, as one sparse matrix for the images themselves."""
+    columns, rows = (_smoothing_matrix(size) for size in (height, width))
+    sampling = coo_matrix((matrix.weights.astype(np.float64), matrix.indices.T), matrix.shape)
+    return _entries(csr_matrix(sampling @ kron(columns, rows, "csr")))
+
+
+def _smoothing_matrix(size: int) -> csr_matrix:
+    """`smooth` along an axis of so many pixels, [size, size]."""
+    pixel, shift = np.arange(size)[:, np.newaxis], np.arange(-2, 3)
+    columns = np.clip(pixel + shift, 0, size - 1)
+    weights = np.broadcast_to(np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0, columns.shape)
+    rows = np.broadcast_to(pixel, columns.shape)
+    return coo_matrix((weights.ravel(), (rows.ravel(), columns.ravel())), (size, size)).tocsr()
 
 
 def smooth(images: tf.Tensor) -> tf.Tensor:
