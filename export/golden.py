@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from tfgalaxy.data.images import decode_bytes, prepare_array
 from tfgalaxy.data.preprocessing import Preprocessing
-from tfgalaxy.data.simulation import simulate_arrays
 from tfgalaxy.export.signatures import input_names
 
 __all__ = ["golden_inputs", "golden_pictures", "write_golden"]
@@ -57,6 +56,8 @@ def golden_inputs(embed: Any, preprocessing: Preprocessing) -> dict[str, np.ndar
         embed: the signature.
         preprocessing: crop and size.
     """
+    from tfgalaxy.data.simulation import simulate_arrays  # takes a second, which only an export has to wait for
+
     size = min(max(2 * preprocessing.image_size, 64), 512)
     galaxies, _, _ = simulate_arrays(CANDIDATES, seed=5, image_size=size, questions="gz1")
     images = np.stack([prepare_array(galaxy, preprocessing) for galaxy in galaxies]).astype(np.float32) / 255.0

@@ -16,7 +16,6 @@ import keras
 
 from tfgalaxy.data.pipelines import batches
 from tfgalaxy.data.preprocessing import Preprocessing
-from tfgalaxy.data.simulation.lessons import simulated_lessons
 from tfgalaxy.models import GalaxyVAE
 from tfgalaxy.models.config import ModelConfig
 from tfgalaxy.progress import progress_bar
@@ -75,6 +74,9 @@ def _groups(model: GalaxyVAE) -> dict[str, list[Any]]:
 
 
 def _learn(config: RunConfig, quiet: bool) -> GalaxyVAE:
+    # Here, for few runs need it, and what draws galaxies (Astropy's models, SciPy's signals) takes a second to import.
+    from tfgalaxy.data.simulation.lessons import simulated_lessons
+
     training, default = config.training, ModelConfig()
     model = config.model.replace(**{name: getattr(default, name) for name in REGULARISATION})
     settings = Preprocessing(image_size=model.image_size, channels=model.channels, crop_fraction=model.crop_fraction)
