@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -60,6 +61,7 @@ class Predictor:
         self.function, self.questions, self.preprocessing = function, questions, preprocessing
         self.answer_fractions, self._owner = answer_fractions, owner
         self.voters, self.fingerprint = voters, fingerprint
+        self._of_uint8 = functools.cache(self._scaled)
 
     @classmethod
     def from_model(cls, model: Any) -> Predictor:
@@ -87,10 +89,24 @@ class Predictor:
     def run(self, images: np.ndarray, signature: str = "classify") -> dict[str, np.ndarray]:
         """Runs a signature over one batch; see `predict`."""
         batch = np.asarray(images)
-        scale = np.float32(255 if batch.dtype == np.uint8 else 1)
-        scaled = np.divide(batch, scale, dtype=np.float32)
-        outputs = self.function(signature)(image=tf.constant(scaled))
+        if batch.dtype == np.uint8:
+            outputs = self._of_uint8(signature)(tf.constant(batch))
+        else:
+            outputs = self.function(signature)(image=tf.constant(batch.astype(np.float32)))
         return {name: value.numpy() for name, value in outputs.items()}
+
+    def _scaled(self, signature: str) -> Any:
+        """The signature for uint8 images: NumPy's division, and a copy of four times the size, would take a twentieth
+        of a prediction. The result is the same to the last bit.
+        """
+        size, channels = self.preprocessing.image_size, self.preprocessing.channels
+        function = self.function(signature)
+
+        def of_uint8(images: tf.Tensor) -> Any:
+            return function(image=tf.math.divide_no_nan(tf.cast(images, tf.float32), 255.0))
+
+        spec = tf.TensorSpec([None, size, size, channels], tf.uint8)
+        return tf.function(of_uint8, input_signature=[spec], autograph=False)
 
     def predict(
         self,

@@ -102,6 +102,9 @@ def _decoded(
     )
     options = tf.data.Options()
     options.experimental_optimization.map_fusion = True  # reading and decoding as one step: a seventh less work
+    # As many pictures at a time as there are cores, from the first one on: what tunes that takes a tenth more work, and
+    # up to 0.4 s to end.
+    options.autotune.enabled = False
     dataset = dataset.ignore_errors().batch(size).prefetch(_AHEAD).with_options(options)
     return iter(dataset.as_numpy_iterator())
 
