@@ -144,9 +144,8 @@ def _convolved(polar: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     padded = pad_angle(pad_radius(polar, size // 2), size // 2, size // 2)
     columns = tf.reshape(tf.transpose(padded, [0, 2, 1, 3]), [-1, padded.shape[2], padded.shape[1] * channels])
     span = (group + size - 1) * channels
-    columns = tf.stack(
-        [columns[..., first : first + span] for first in range(0, rings * channels, group * channels)], 2
-    )
+    starts = range(0, rings * channels, group * channels)
+    columns = tf.stack([columns[..., start : start + span] for start in starts], axis=2)
     windows = tf.concat([columns[:, start : start + angles] for start in range(size)], axis=-1)
     # Row of ring p in the product: kernel[p - r] at ring r.
     offsets = np.stack([np.eye(group + size - 1, group, -shift) for shift in range(size)], axis=-1)
