@@ -263,6 +263,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
+    # All of a process shares the threads of what comes first: the sessions' own setting came too late.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
     files = sorted(options.images.glob("*.jpg"))[:BATCH]
     pictures = [file.read_bytes() for file in files]
     with tempfile.TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfgalaxy.layers.coordinates import angle_steps
+from tfgalaxy.layers.sampling import batch_first, batch_last
 
 __all__ = ["circular_mean", "turn", "turn_rings"]
 
@@ -69,13 +70,13 @@ def _series(angles: int, output_angles: int) -> _Series:
 
 
 def turn_rings(rings: tf.Tensor, angle: tf.Tensor, output_angles: int | None = None) -> tf.Tensor:
-    """`turn` with the batch behind rings and angles, float32 [R, A, B, C] to [R, A', B, C]: two products with constant
-    matrices, between which each order's phase is moved.
+    """`turn` with the batch last, float32 [R, A, C, B] to [R, A', C, B]: two products with constant matrices, between
+    which each order's phase is moved.
 
     sum_m a_m cos(m t) + b_m sin(m t) at t - angle has the coefficients a_m cos(m angle) - b_m sin(m angle) and
     a_m sin(m angle) + b_m cos(m angle).
     """
-    radii, angles, channels = rings.shape[0], rings.shape[1], rings.shape[3]
+    radii, angles, channels = rings.shape[:3]
     series = _series(angles, output_angles or angles)
     orders = len(series.orders)
     coefficients = tf.matmul(tf.constant(series.analysis), tf.reshape(rings, [radii, angles, -1]))
@@ -85,12 +86,12 @@ def turn_rings(rings: tf.Tensor, angle: tf.Tensor, output_angles: int | None = N
     phase = tf.constant(series.orders[:, np.newaxis]) * tf.cast(angle, tf.float64)  # [M, B]
     # One row for all rings, repeated for the colours: other ways to broadcast take three times as long.
     c, s = (
-        tf.reshape(tf.repeat(tf.cast(wave, tf.float32), channels, axis=1), [1, row])
+        tf.reshape(tf.tile(tf.cast(wave, tf.float32), [1, channels]), [1, row])
         for wave in (tf.cos(phase), tf.sin(phase))
     )
     moved = tf.concat([c * cosines - s * sines, s * cosines + c * sines], axis=1)
     turned = tf.matmul(tf.constant(series.synthesis), tf.reshape(moved, [radii, 2 * orders, -1]))
-    return tf.reshape(turned, [radii, output_angles or angles, -1, channels])
+    return tf.reshape(turned, [radii, output_angles or angles, channels, -1])
 
 
 def turn(polar: tf.Tensor, angle: tf.Tensor, output_angles: int | None = None) -> tf.Tensor:
@@ -107,6 +108,7 @@ def turn(polar: tf.Tensor, angle: tf.Tensor, output_angles: int | None = None) -
     Returns:
         [B, R, A', C] of the same dtype; computed in float32. Gradients reach both arguments.
     """
-    rings = tf.transpose(tf.cast(polar, tf.float32), [1, 2, 0, 3])
+    radii, angles, channels = polar.shape[1:]
+    rings = tf.reshape(batch_last(polar), [radii, angles, channels, -1])
     turned = turn_rings(rings, tf.cast(angle, tf.float32), output_angles)
-    return tf.cast(tf.transpose(turned, [2, 0, 1, 3]), polar.dtype)
+    return tf.cast(batch_first(turned, (radii, output_angles or angles, channels)), polar.dtype)

@@ -15,7 +15,15 @@ from tfgalaxy.layers.moment_predictor import MomentPredictor
 from tfgalaxy.layers.polar_convolution import smooth_rings
 from tfgalaxy.layers.pose import Pose
 from tfgalaxy.layers.pose_predictor import PosePredictor
-from tfgalaxy.layers.sampling import apply_sparse, smooth, smoothed, sparse_sampling_matrix, warp
+from tfgalaxy.layers.sampling import (
+    apply_sparse_to_rows,
+    batch_first,
+    batch_last,
+    smooth,
+    smoothed,
+    sparse_sampling_matrix,
+    warp,
+)
 from tfgalaxy.layers.transformations import Parameter, Transformation, get_transformation
 
 __all__ = ["EquivariantTransformer"]
@@ -129,10 +137,12 @@ class EquivariantTransformer(keras.layers.Layer):
 
     def _polar_view(self, images: tf.Tensor, matrices: tf.Tensor | None) -> tf.Tensor:
         """The view that the angle is read from, [B, R, A, 1]: of the sum of colours, which all show one angle."""
-        grey = tf.add_n(tf.unstack(images, axis=-1))[..., tf.newaxis]
         if matrices is None:  # then there were no moments before
-            view = apply_sparse(self._smoothed_sampling, grey)
-            return tf.reshape(view, [-1, self.radii, self.angles, 1])
+            # The graph's optimiser joins this transposition with that of the canonical view.
+            grey = tf.add_n(tf.unstack(batch_last(images), axis=1))
+            view = apply_sparse_to_rows(self._smoothed_sampling, grey)
+            return batch_first(view, (self.radii, self.angles, 1))
+        grey = tf.add_n(tf.unstack(images, axis=-1))[..., tf.newaxis]
         view = self.polar(smooth(grey), matrices)
         # With a scale taken off, the blur of the pixels is as wide as the scale says. Beside that of the rings, which
         # is the same for all views, it hardly matters.

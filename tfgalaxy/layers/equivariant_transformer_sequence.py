@@ -17,6 +17,8 @@ from tfgalaxy.layers.polar_sampling import polar_sample
 from tfgalaxy.layers.pose import Pose
 from tfgalaxy.layers.sampling import (
     apply_sparse_to_rows,
+    batch_first,
+    batch_last,
     image_from_polar_points,
     moved_sample,
     polar_sampling_matrix,
@@ -155,16 +157,14 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         images = tf.cast(images, tf.float32)
         sampled = (radii, angles * self.oversampling, maximum_radius)
         if matrix is None:
-            pixels = tf.transpose(
-                tf.reshape(images, [-1, images.shape[1] * images.shape[2], images.shape[3]]), [1, 0, 2]
-            )
-            view = apply_sparse_to_rows(polar_sampling_matrix(*images.shape[1:3], *sampled), pixels)
+            view = apply_sparse_to_rows(polar_sampling_matrix(*images.shape[1:3], *sampled), batch_last(images))
         else:
             # With turns alone no gradient passes through the grid, and it is training that gives an initial matrix.
             points = polar_points(*sampled).reshape(-1, 2)
-            view = tf.transpose(moved_sample(images, matrix, points, compiled=self.turns), [1, 0, 2])
-        rings = tf.reshape(view, [*sampled[:2], -1, images.shape[-1]])
-        return tf.transpose(turn_rings(rings, -angle, angles), [2, 0, 1, 3]), pose
+            view = batch_last(moved_sample(images, matrix, points, compiled=self.turns))
+        channels = images.shape[-1]
+        rings = turn_rings(tf.reshape(view, [*sampled[:2], channels, -1]), -angle, angles)
+        return batch_first(rings, (radii, angles, channels)), pose
 
     def image_from_canonical_polar(
         self, polar: tf.Tensor, maximum_radius: float = 1.0, pose: Pose | None = None
@@ -180,16 +180,14 @@ class EquivariantTransformerSequence(keras.layers.Layer):
         height, width = self._image_shape
         radii, angles, channels = polar.shape[1:]
         if pose is None or self.turns:
-            rings = tf.transpose(polar, [1, 2, 0, 3])
+            rings = tf.reshape(batch_last(polar), [radii, angles, channels, -1])
             if pose is not None and self.steps:
                 rings = turn_rings(rings, tf.reduce_sum(pose.mean, axis=-1))
             matrix = image_from_polar_points(radii, angles, height, width, maximum_radius)
-            image = apply_sparse_to_rows(matrix, tf.reshape(rings, [radii * angles, -1, channels]))
-            image = tf.transpose(image, [1, 0, 2])
-        else:
-            points = apply_matrix(invert_matrix(pose.matrix), image_points(height, width).astype(np.float32))
-            image = polar_sample(polar, points, maximum_radius)
-        return tf.reshape(image, [-1, height, width, channels])
+            image = apply_sparse_to_rows(matrix, tf.reshape(rings, [radii * angles, channels, -1]))
+            return batch_first(image, (height, width, channels))
+        points = apply_matrix(invert_matrix(pose.matrix), image_points(height, width).astype(np.float32))
+        return tf.reshape(polar_sample(polar, points, maximum_radius), [-1, height, width, channels])
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> Any:
         shape, pose = tuple(input_shape), (input_shape[0], len(self.parameters))

@@ -7,6 +7,8 @@ image with zeros, so that values fade to 0 over one pixel.
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,6 +23,8 @@ __all__ = [
     "SamplingMatrix",
     "apply_sparse",
     "apply_sparse_to_rows",
+    "batch_first",
+    "batch_last",
     "bilinear_sample",
     "image_from_polar_points",
     "moved_sample",
@@ -160,16 +164,30 @@ def apply_sparse(matrix: SamplingMatrix, images: tf.Tensor) -> tf.Tensor:
     Returns:
         [B, N, C] of the images' dtype; computed in float32.
     """
-    values = tf.reshape(tf.cast(images, tf.float32), [-1, matrix.shape[1], images.shape[-1]])
-    sampled = apply_sparse_to_rows(matrix, tf.transpose(values, [1, 0, 2]))
-    return tf.cast(tf.transpose(sampled, [1, 0, 2]), images.dtype)
+    sampled = apply_sparse_to_rows(matrix, batch_last(images))
+    return tf.cast(batch_first(sampled, (matrix.shape[0], images.shape[-1])), images.dtype)
+
+
+def batch_last(values: tf.Tensor) -> tf.Tensor:
+    """[B, ..., C] to float32 [N, C, B], the layout of products over the N positions.
+
+    A plain transposition of a matrix, which takes half of the time of one that leaves the colours innermost.
+    """
+    positions, channels = math.prod(values.shape[1:-1]), values.shape[-1]
+    flat = tf.reshape(tf.cast(values, tf.float32), [-1, positions * channels])
+    return tf.reshape(tf.transpose(flat), [positions, channels, -1])
+
+
+def batch_first(values: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+    """Undoes `batch_last`: [..., B] to [B, *shape], of as many values."""
+    return tf.reshape(tf.transpose(tf.reshape(values, [math.prod(shape), -1])), [-1, *shape])
 
 
 def apply_sparse_to_rows(matrix: SamplingMatrix, pixels: tf.Tensor) -> tf.Tensor:
-    """`apply_sparse` in the product's own layout, pixels or points first: float32 [M, B, C] to [N, B, C]."""
+    """`apply_sparse` in the product's own layout: float32 [M, C, B], or [M, B], to [N, C, B] or [N, B]."""
     columns = tf.reshape(pixels, [matrix.shape[1], -1])
     product = tf.sparse.sparse_dense_matmul(matrix.tensor, columns)
-    return tf.reshape(product, [matrix.shape[0], -1, pixels.shape[-1]])
+    return tf.reshape(product, [matrix.shape[0], *pixels.shape[1:-1], -1])
 
 
 def moved_sample(
