@@ -12,10 +12,12 @@ from tfgalaxy.evaluation.label_efficiency.curve import draw_curve
 from tfgalaxy.evaluation.label_efficiency.manifest import Manifest, store_manifest
 from tfgalaxy.evaluation.label_efficiency.measurements import Measurements
 from tfgalaxy.evaluation.label_efficiency.report import write_report
+from tfgalaxy.evaluation.metrics import METRICS
 from tfgalaxy.training.config import RunConfig
 
 BAR = Questions("bar", (Question("bar", ("yes", "no")),))
 TREE = Questions("tree", (*BAR.questions, Question("odd", ("yes", "no"))))
+ERROR = METRICS.index("total_absolute_error")
 PLAN = Plan((100, 300, 1200), baselines=("class-means",), seeds=2, more_unlabelled=True)
 # Total absolute error of each method at 100, 300 and 1,200 labels.
 ERRORS = {
@@ -109,7 +111,7 @@ def test_the_second_folder_helps_or_harms(measured):
 
 def test_differences_are_the_later_less_the_earlier(measured):
     table = pd.read_csv(measured.store.path / "differences.csv")
-    assert len(table) == 15 * 3 * 2 * 6  # pairs of six methods, numbers of labels, scopes, metrics
+    assert len(table) == 15 * 3 * 2 * len(METRICS)  # pairs of six methods, numbers of labels, scopes
     chosen = table[(table.metric == "total_absolute_error") & (table.scope == "first question") & (table.labels == 100)]
     chosen = chosen.set_index(["method", "reference"])
     row = chosen.loc["alternating", "supervised"]
@@ -132,12 +134,12 @@ def test_pairs_are_the_cells_that_both_have(tmp_path):
     measured.refresh()
     difference = measured.difference("two-step+unlabelled", "two-step", 300)
     assert difference.cells == 1
-    assert difference.scores.values[0, 1] == pytest.approx(0)
+    assert difference.scores.values[0, ERROR] == pytest.approx(0)
     finish(store, Cell("two-step", 300, 1, None, True), 0.5)
     measured.refresh()
     difference = measured.difference("two-step+unlabelled", "two-step", 300)
     assert difference.cells == 2
-    assert difference.scores.values[0, 1] == pytest.approx(0.05)  # the mean of 0 and .1
+    assert difference.scores.values[0, ERROR] == pytest.approx(0.05)  # the mean of 0 and .1
     assert measured.difference("alternating", "two-step", 300) is None
 
 

@@ -45,6 +45,18 @@ def test_rmse_by_hand():
     np.testing.assert_allclose(values[0], np.sqrt(0.875 / 13), rtol=1e-12)
 
 
+def test_cumulative_rmse_by_hand():
+    # Shares of all people. Arms: row 0 nobody, predicted .5 of whom .5 and .5; row 1 .75 of whom .25 and .75, predicted
+    # .5 of whom .75 and .25; row 3 right. Row 2 has no votes. Shape is asked of all: as rmse.
+    arms = (0.25**2 + 0.25**2) + ((0.375 - 0.1875) ** 2 + (0.125 - 0.5625) ** 2)
+    values = compute()["cumulative_rmse"]
+    np.testing.assert_allclose(values, np.sqrt([(0.375 + arms) / 15, 0.375 / 9, arms / 6]), rtol=1e-12)
+    # By votes: 4, 8 and 4 people saw the galaxies.
+    by_votes = compute(weighting="votes")["cumulative_rmse"]
+    weighed = 4 * 2 * 0.25**2 + 8 * ((0.375 - 0.1875) ** 2 + (0.125 - 0.5625) ** 2)
+    np.testing.assert_allclose(by_votes[1:], np.sqrt([16 * 0.125 / 48, weighed / 32]), rtol=1e-12)
+
+
 def test_total_absolute_error_by_hand():
     # Each of the three shape rows misses by .5 in sum, the arms by 1 and 0.
     np.testing.assert_allclose(compute()["total_absolute_error"], [2.5 / 5, 0.5, 0.5], rtol=1e-12)

@@ -7,6 +7,9 @@ without votes for a question weighs nothing there. Sums run over galaxies n, and
 galaxies and questions (n, q):
 
     rmse                  sqrt(sum w (p - y)^2 / sum w), both sums also over the answers a
+    cumulative_rmse       sqrt(sum s (P - Y)^2 / sum s) of the shares of all people: P = asked probability * p, Y the
+                          same of y, 0 where nobody was asked; s[n] is 1 for a galaxy that has votes, or by votes the
+                          number of people who saw it. Kaggle's Galaxy Zoo challenge was scored by this
     total_absolute_error  sum w (sum_a |p - y|) / sum w, from 0 to 2; the poster's figure 6 calls this RMSE
     accuracy              sum w [the likeliest answer has the most votes; any of the tied ones counts] / sum w
     log_likelihood        sum log P(v | p) / galaxies with votes: nats per galaxy, over all questions their sum;
@@ -46,12 +49,14 @@ __all__ = [
 Weighting = Literal["galaxies", "votes"]
 METRICS = (
     "rmse",
+    "cumulative_rmse",
     "total_absolute_error",
     "accuracy",
     "log_likelihood",
     "calibration_error",
     "interval_coverage",
 )
+ROOTS = ("rmse", "cumulative_rmse")  # of the mean of squares
 CALIBRATION_BINS = 10
 # An answer that got votes at a predicted fraction of 0 costs log(1e-7) = -16 nats a vote instead of minus infinity.
 SMALLEST_FRACTION = 1e-7
@@ -150,6 +155,7 @@ def metric_terms(
     error = volunteers - fraction
     terms = {
         "rmse": _terms(weights * sum_answers(questions, error**2), answers),
+        "cumulative_rmse": _cumulative_terms(questions, volunteers, fraction, weights.max(axis=1, keepdims=True)),
         "total_absolute_error": _terms(weights * sum_answers(questions, np.abs(error)), weights),
         "accuracy": _terms(weights * _hits(questions, counts, fraction), weights),
         "log_likelihood": _likelihood_terms(questions, counts, checked, weighting),
@@ -176,7 +182,7 @@ def metric_values(metric: str, numerator: FloatArray, denominator: FloatArray) -
     parts = np.abs(numerator) if metric == "calibration_error" else numerator
     safe = np.where(denominator > 0, denominator, 1.0)
     mean = parts.sum(axis=-1) / safe
-    return np.where(denominator > 0, np.sqrt(mean) if metric == "rmse" else mean, np.nan)
+    return np.where(denominator > 0, np.sqrt(mean) if metric in ROOTS else mean, np.nan)
 
 
 def _with_all(values: FloatArray) -> FloatArray:
@@ -187,6 +193,15 @@ def _terms(numerator: FloatArray, denominator: FloatArray) -> Terms:
     if numerator.ndim == 2:
         numerator = numerator[..., np.newaxis]  # [N, Q, 1]
     return Terms(_with_all(numerator), _with_all(denominator))
+
+
+def _cumulative_terms(questions: Questions, volunteers: FloatArray, fraction: FloatArray, people: FloatArray) -> Terms:
+    """Of the shares of all people who gave each answer; `people` [N, 1] are the galaxies' weights."""
+    volunteers, fraction = (
+        values * questions.asked_probability(values)[:, questions.question_index] for values in (volunteers, fraction)
+    )
+    squares = sum_answers(questions, np.square(volunteers - fraction))
+    return _terms(people * squares, people * [len(question.answers) for question in questions.questions])
 
 
 def _likelihood_terms(

@@ -21,6 +21,7 @@ __all__ = ["DIRECTIONS", "Difference", "Measurements"]
 # 1 where more is better, -1 where less is; the coverage of intervals should be 90 %, neither more nor less.
 DIRECTIONS = {
     "rmse": -1,
+    "cumulative_rmse": -1,
     "total_absolute_error": -1,
     "accuracy": 1,
     "log_likelihood": 1,

@@ -21,6 +21,7 @@ __all__ = ["write_report"]
 REFERENCE = "supervised"
 UNITS = {
     "rmse": "lower is better",
+    "cumulative_rmse": "of shares of all people, as in Kaggle's challenge; lower is better",
     "total_absolute_error": "0 to 2, lower is better; the poster calls this RMSE",
     "accuracy": "higher is better",
     "log_likelihood": "nats per galaxy, higher is better",
