@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -44,10 +44,24 @@ def _endless(
     pool: dict[str, Any] = {"pixels": data.pool_pixels, "seed": training.seed + 1, "batch_size": unlabelled_size}
     if phase.batches == "unlabelled":
         return unlabelled_batches(**pool, **endless)
-    labelled = batches(data.own_train, labelled_size, pixels=data.train_pixels, seed=training.seed, **endless)
+    labelled = _labelled(data, training, labelled_size, endless)
     if phase.batches == "labelled":
         return labelled
     return tf.data.Dataset.zip((labelled, unlabelled_batches(**pool, **endless)))
+
+
+def _labelled(data: RunData, training: TrainingConfig, size: int, endless: dict[str, Any]) -> tf.data.Dataset:
+    """Batches of labelled galaxies; with teachers, a share of them, and galaxies with the votes that these expect."""
+    voted = size if data.taught is None else max(1, round(training.voted_share * size))
+    labelled = batches(data.own_train, voted, pixels=data.train_pixels, seed=training.seed, **endless)
+    if data.taught is None or voted == size:
+        return labelled
+    taught = batches(data.taught, size - voted, pixels=data.taught_pixels, seed=training.seed + 2, **endless)
+    return tf.data.Dataset.zip((labelled, taught)).map(_joined)
+
+
+def _joined(first: Sequence[tf.Tensor], second: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+    return tuple(tf.concat(pair, axis=0) for pair in zip(first, second, strict=True))
 
 
 def validation_batches(data: RunData, batch_size: int, devices: Devices | None = None) -> tuple[Any, int | None]:

@@ -57,6 +57,10 @@ class TrainingConfig(Configuration):
         simulated_galaxies: simulated galaxies that the encoder learns from before that, with known votes (not in the
             supervised regime); 0 for none.
         simulated_steps: classifier steps on them.
+        teachers: models that learn from the labelled galaxies alone before the run (not in the supervised regime); the
+            classifier's clock then learns from the votes that they expect for the galaxies without votes too
+            (`tfgalaxy.training.teachers`); 0 for none.
+        voted_share: share of the galaxies in a classifier step that have volunteers' votes, where there are teachers.
         patience: epochs without a better validation log-likelihood before the run stops; None never stops it early. The
             weights of the best epoch are kept in any case.
         classifier_learning_rate: of the supervised regime, at the start; falls to 0 along a cosine.
@@ -83,6 +87,8 @@ class TrainingConfig(Configuration):
     unlabelled_epochs: int | None = None
     simulated_galaxies: int = 6000
     simulated_steps: int = 1500
+    teachers: int = 0
+    voted_share: float = 0.25
     patience: int | None = None
     classifier_learning_rate: float = 1e-3
     fine_tuning_learning_rate: float = 3e-4
@@ -107,7 +113,7 @@ class TrainingConfig(Configuration):
         for name in (*positive, "simulated_steps"):
             value = getattr(self, name)
             check(value is None or value >= 1, name, "must be at least 1", value, "Give a positive integer.")
-        for name in ("unlabelled_epochs", "simulated_galaxies"):
+        for name in ("unlabelled_epochs", "simulated_galaxies", "teachers"):
             value = getattr(self, name)
             check(value is None or value >= 0, name, "must not be negative", value, "Use 0.")
         for name in (
@@ -118,6 +124,8 @@ class TrainingConfig(Configuration):
         ):
             value = getattr(self, name)
             check(value > 0, name, "must be positive", value, "Use 0.001.")
+        share = self.voted_share
+        check(0 < share <= 1, "voted_share", "must lie above 0 and at most at 1", share, "Use 0.25.")
         check(self.kl_weight >= 0, "kl_weight", "must not be negative", self.kl_weight, "Use 1.")
         average = self.weight_average
         check(0 <= average < 1, "weight_average", "must lie in [0, 1)", average, "Use 0.99, or 0 for none.")
@@ -144,8 +152,11 @@ class TrainingConfig(Configuration):
         return self.classifier_learning_rate if self.regime == "supervised" else self.fine_tuning_learning_rate
 
     def classifier_epochs(self, labels: int) -> int:
-        """Epochs of the classifier's clock for a number of labelled galaxies: more labels bear more steps."""
-        return self.epochs or (12 if labels <= 400 else 30)
+        """Epochs of the classifier's clock for a number of labelled galaxies: more labels bear more steps, and so do
+        the many galaxies that teachers label.
+        """
+        few = 24 if self.teachers and self.regime != "supervised" else 12
+        return self.epochs or (few if labels <= 400 else 30)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from tfgalaxy.training.same_galaxies import check_same_galaxies
 from tfgalaxy.training.shared_start import SharedStart
 from tfgalaxy.training.simulated_start import SIMULATED_STARTS, load_simulated_start, make_simulated_start
 from tfgalaxy.training.strategy import Devices
+from tfgalaxy.training.teachers import TEACHERS, with_soft_votes
 from tfgalaxy.training.weight_average import WeightAverage
 
 __all__ = ["train"]
@@ -49,6 +52,7 @@ def train(
     starts: str | os.PathLike[str] | None = None,
     callbacks: Sequence[Any] = (),
     devices: Devices | None = None,
+    simulated_start: str | os.PathLike[str] | None = None,
 ) -> RunDirectory:
     """Trains a model, keeps the best epoch's weights and fits their concentrations to the validation galaxies' votes.
 
@@ -68,6 +72,7 @@ def train(
             a run that can be resumed.
         devices: what to train on; one device by default. Every worker of a cluster calls this with the same arguments,
             and `output` is on a file system that all of them see; only the chief writes there.
+        simulated_start: file of a simulated start, where the configuration asks for one; its own by default.
 
     Returns:
         The finished run.
@@ -82,25 +87,41 @@ def train(
     check(shared is None or devices.workers == 1, "starts", "must be left out with several workers", starts, "Drop it.")
     with open_run(output, config, resume, sources or {}, devices) as run:
         if run is not None:
-            _train(run, config, catalogue, cache, quiet or not devices.chief, pixels, shared, callbacks, devices)
+            places = _Places(Path(output), cache, shared, simulated_start)
+            _train(run, config, catalogue, places, quiet or not devices.chief, pixels, callbacks, devices)
     return RunDirectory(output)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Places:
+    """Where a run finds and leaves what is not its own; see `train`. `output` is that of all workers."""
+
+    output: Path
+    cache: str | os.PathLike[str] | None
+    starts: Path | None
+    simulated_start: str | os.PathLike[str] | None
+
+    def find_simulated_start(self, config: RunConfig, run: RunDirectory, quiet: bool, devices: Devices) -> Path:
+        """The file of the simulated start, which is made if it is not there."""
+        if self.simulated_start is not None:
+            return Path(self.simulated_start)
+        folder = Path(self.starts or self.cache or run.path)
+        return Path(devices.from_chief(lambda: str(make_simulated_start(config, folder, quiet))))
 
 
 def _train(
     run: RunDirectory,
     config: RunConfig,
     catalogue: Catalogue,
-    cache: str | os.PathLike[str] | None,
+    places: _Places,
     quiet: bool,
     pixels: Pixels | None,
-    starts: Path | None,
     callbacks: Sequence[Any],
     devices: Devices,
 ) -> None:
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(config.training.seed)
-    data = prepare_data(config, catalogue, cache, quiet, pixels, devices)
+    data = prepare_data(config, catalogue, places.cache, quiet, pixels, devices)
     check_same_galaxies(run.checkpoint_file, data.digest)
     excluded = _write_split(run, catalogue, data)
     write_excluded(run.excluded_file, excluded)
@@ -108,9 +129,11 @@ def _train(
         console(quiet).print(
             f"{len(excluded):,} excluded, listed with the reason in {run.excluded_file}", soft_wrap=True
         )
+    data = _taught(run, config, catalogue, data, places, quiet, devices)
+    keras.utils.set_random_seed(config.training.seed)
     with devices.strategy.scope():
         model = make_model(config, data.train)
-    _fit(run, config, data, model, cache, quiet, starts, callbacks, devices)
+    _fit(run, config, data, model, places, quiet, callbacks, devices)
     model = finished_model(model)
     calibrate_concentration(model, data.validation_pixels.array, data.own_validation.votes, gather=devices.gather)
     with atomic_file(run.model_file) as temporary:
@@ -118,6 +141,29 @@ def _train(
     run.checkpoint_file.unlink(missing_ok=True)
     for start in run.path.glob(SIMULATED_STARTS):
         start.unlink()
+    if devices.chief:
+        shutil.rmtree(places.output / TEACHERS, ignore_errors=True)
+
+
+def _taught(
+    run: RunDirectory,
+    config: RunConfig,
+    catalogue: Catalogue,
+    data: RunData,
+    places: _Places,
+    quiet: bool,
+    devices: Devices,
+) -> RunData:
+    """The galaxies with what teachers say about those without votes. Teachers begin where the run itself does."""
+    if not config.training.teachers:
+        return data
+    start = places.find_simulated_start(config, run, quiet, devices) if config.training.simulated_start else None
+    settings: dict[str, Any] = {"pixels": data.pixels, "devices": devices, "simulated_start": start, "quiet": quiet}
+
+    def teacher(own: RunConfig, folder: Path) -> RunDirectory:
+        return train(own, catalogue, folder, resume=True, **settings)
+
+    return with_soft_votes(config, data, places.output / TEACHERS, teacher, quiet)
 
 
 def _fit(
@@ -125,9 +171,8 @@ def _fit(
     config: RunConfig,
     data: RunData,
     model: GalaxyVAE,
-    cache: str | os.PathLike[str] | None,
+    places: _Places,
     quiet: bool,
-    starts: Path | None,
     callbacks: Sequence[Any],
     devices: Devices,
 ) -> None:
@@ -142,14 +187,13 @@ def _fit(
     remedy = "Put it on a file system that all workers see."
     check_agreement(devices, "the checkpoint in output", f"at epoch {log.next_epoch}", remedy)
     start = None
-    if starts is not None and plan[0].batches == "unlabelled":
-        start = SharedStart(starts, config, data.pool_pixels, model, optimizers["vae_optimizer"])
+    if places.starts is not None and plan[0].batches == "unlabelled":
+        start = SharedStart(places.starts, config, data.pool_pixels, model, optimizers["vae_optimizer"])
     taken = start.take() if start is not None and log.next_epoch == 0 else None
     if taken is not None:
         log.rows, log.next_epoch = taken, plan[0].last_epoch
     elif log.next_epoch == 0 and training.simulated_start:
-        folder = Path(starts or cache or run.path)
-        load_simulated_start(model, Path(devices.from_chief(lambda: str(make_simulated_start(config, folder, quiet)))))
+        load_simulated_start(model, places.find_simulated_start(config, run, quiet, devices))
     total_steps = plan[-1].last_epoch * training.steps_per_epoch
     with progress_bar("training", "steps", quiet) as report:
         progress = StepProgress(report, total_steps, log.next_epoch * training.steps_per_epoch)

@@ -31,6 +31,8 @@ class RunData:
         pool_pixels: of the unlabelled pool: every image that the VAE's clock may see, the labelled ones included; with
             several workers, of this one's share.
         pool_files: of the whole pool.
+        pixels: of all of these.
+        taught: galaxies of the pool with the votes that teachers expect, if there are any; `taught_pixels` are theirs.
     """
 
     train: Catalogue
@@ -40,6 +42,9 @@ class RunData:
     validation_pixels: Pixels
     pool_pixels: Pixels
     pool_files: tuple[str, ...] = ()
+    pixels: Pixels | None = None
+    taught: Catalogue | None = None
+    taught_pixels: Pixels | None = None
 
     @property
     def digest(self) -> str:
@@ -98,7 +103,7 @@ def prepare_data(
     own_pool = pool if devices.workers == 1 else sorted([*own.files, *own.unlabelled_files])
     own_pixels, validation_pixels = pixels.select(own.files), pixels.select(own_validation.files)
     pool_pixels = pixels.select(own_pool)
-    return RunData(train, validation, test, own_pixels, validation_pixels, pool_pixels, tuple(pool))
+    return RunData(train, validation, test, own_pixels, validation_pixels, pool_pixels, tuple(pool), pixels)
 
 
 def _check_shares(train: Catalogue, validation: Catalogue, devices: Devices) -> None:

@@ -27,6 +27,7 @@ class RunDirectory:
     | `split.csv` | id, part and file of each galaxy: which the run may judge itself by |
     | `excluded.csv` | id, file and reason of each galaxy or image left out |
     | `checkpoint.npz` | the whole state at the end of the last epoch; gone when the run is finished |
+    | `teachers/` | the runs that teach it, where there are any; gone when the run is finished |
     | `history.csv` | one row an epoch: phase, losses, validation |
     | `tensorboard/` | the same for TensorBoard |
     | `model.keras` | the fitted model, when finished |

@@ -29,6 +29,8 @@ READ_LATER = {
     "training": (
         "regime",
         "epochs",
+        "teachers",
+        "voted_share",
         "patience",
         "classifier_learning_rate",
         "fine_tuning_learning_rate",
