@@ -48,6 +48,7 @@ CONFIG = {
         "unlabelled_epochs": 2,
         "simulated_galaxies": 8,
         "simulated_steps": 8,
+        "teachers": 1,
     },
 }
 SECONDS_FOR_CHILDREN = 30

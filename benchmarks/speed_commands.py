@@ -45,7 +45,12 @@ def measure_memory(sizes: Sizes, precision: str, small: Path, folder: Path) -> S
     """
     catalogue, images = linked_run(small, folder / "many", sizes.memory_images)
     training = TrainingConfig(
-        batch_size=sizes.batch, steps_per_epoch=sizes.memory_steps, epochs=1, unlabelled_epochs=0, simulated_galaxies=0
+        batch_size=sizes.batch,
+        steps_per_epoch=sizes.memory_steps,
+        epochs=1,
+        unlabelled_epochs=0,
+        simulated_galaxies=0,
+        teachers=0,
     )
     config = RunConfig(DataConfig(sizes.questions), sizes.model.replace(precision=precision), training)
     config.to_json(folder / "run.json")

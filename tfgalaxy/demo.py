@@ -56,7 +56,11 @@ def run_demo(output: Path, quiet: bool = False) -> None:
             data=DataConfig(questions=QUESTIONS, labels=LABELS),
             # These galaxies are simulated ones: a start from more of them would tell their answers.
             training=TrainingConfig(
-                regime=regime, epochs=EPOCHS, unlabelled_epochs=UNLABELLED_EPOCHS, simulated_galaxies=0
+                regime=regime,
+                epochs=EPOCHS,
+                unlabelled_epochs=UNLABELLED_EPOCHS,
+                simulated_galaxies=0,
+                teachers=0,
             ),
         )
         runs[regime] = train(config, galaxies, output / regime, quiet=quiet)

@@ -30,7 +30,9 @@ from tfgalaxy.training.config import DataConfig, RunConfig, TrainingConfig
 CONFIG = RunConfig(
     data=DataConfig(questions="gz1"),
     model=SMALL.replace(prediction_views=1),
-    training=TrainingConfig(batch_size=8, steps_per_epoch=2, epochs=1, unlabelled_epochs=1, simulated_galaxies=0),
+    training=TrainingConfig(
+        batch_size=8, steps_per_epoch=2, epochs=1, unlabelled_epochs=1, simulated_galaxies=0, teachers=0
+    ),
 )
 
 

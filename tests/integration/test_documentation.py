@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = {path.name: code_blocks(path.read_text("utf-8")) for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"]}
 CONFIG = RunConfig(
     model=SMALL.replace(prediction_views=1),
-    training=TrainingConfig(batch_size=8, steps_per_epoch=2, epochs=1, unlabelled_epochs=1, simulated_galaxies=0),
+    training=TrainingConfig(
+        batch_size=8, steps_per_epoch=2, epochs=1, unlabelled_epochs=1, simulated_galaxies=0, teachers=0
+    ),
 )
 # What a test has no time for: values put in the place of a page's, and options added.
 SMALLER = {"--count": "80", "--labels": "20"}

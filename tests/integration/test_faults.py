@@ -29,7 +29,7 @@ def galaxies(tmp_path):
 
 
 def configure(tmp_path, **training):
-    settings = {"regime": "supervised", "batch_size": 4, "steps_per_epoch": 1, "epochs": 2}
+    settings = {"regime": "supervised", "batch_size": 4, "steps_per_epoch": 1, "epochs": 2, "teachers": 0}
     config = RunConfig(DataConfig(questions="gz1", labels=4), SMALL, TrainingConfig(**{**settings, **training}))
     config.to_json(tmp_path / "config.json")
     return config

@@ -15,6 +15,7 @@ def small_config(regime="alternating", **training):
         "epochs": 3,
         "unlabelled_epochs": 1,
         "simulated_galaxies": 0,
+        "teachers": 0,
     }
     return RunConfig(
         data=DataConfig(questions="gz1", labels=12),

@@ -27,6 +27,7 @@ TRAININGS = st.builds(
     epochs=st.none() | st.integers(1, 1000),
     unlabelled_epochs=st.integers(0, 1000),
     simulated_galaxies=st.integers(0, 10_000),
+    teachers=st.integers(0, 8),
     simulated_steps=st.integers(1, 10_000),
     patience=st.none() | st.integers(1, 50),
     vae_learning_rate=RATES,

@@ -101,6 +101,7 @@ def taught_data(config, catalogue):
     return with_soft_votes(config, data, "nowhere", lambda own, folder: Expecting(), quiet=True)
 
 
+@pytest.mark.core
 def test_those_without_votes_are_taught_and_fill_the_batches(catalogue):
     config = small_config(teachers=1)
     data = taught_data(config, catalogue)
@@ -111,8 +112,9 @@ def test_those_without_votes_are_taught_and_fill_the_batches(catalogue):
     for (images, votes), unlabelled in phase_batches(phase, data, config.training, 0).take(4):
         assert len(images) == len(votes) == len(unlabelled) == 8
         rows = [tuple(row) for row in votes.numpy()]
-        assert all(row in voted for row in rows[:2])
-        assert all(row in taught for row in rows[2:])
+        for half in (rows[:4], rows[4:]):  # a quarter of either: a batch may be cut
+            assert sum(row in voted for row in half) == 1
+            assert sum(row in taught for row in half) == 3
 
 
 @pytest.mark.parametrize("changes", [{"teachers": 0}, {"regime": "supervised", "teachers": 2}])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfgalaxy.data.pipelines import batches, unlabelled_batches
@@ -57,11 +58,14 @@ def _labelled(data: RunData, training: TrainingConfig, size: int, endless: dict[
     if data.taught is None or voted == size:
         return labelled
     taught = batches(data.taught, size - voted, pixels=data.taught_pixels, seed=training.seed + 2, **endless)
-    return tf.data.Dataset.zip((labelled, taught)).map(_joined)
+    # Evenly among each other: a batch may be cut into steps and replicas.
+    places = np.concatenate([(np.arange(count) + 0.5) / count for count in (voted, size - voted)])
+    order = np.argsort(places, kind="stable")
 
+    def join(*parts: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        return tuple(tf.gather(tf.concat(pair, axis=0), order) for pair in zip(*parts, strict=True))
 
-def _joined(first: Sequence[tf.Tensor], second: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
-    return tuple(tf.concat(pair, axis=0) for pair in zip(first, second, strict=True))
+    return tf.data.Dataset.zip((labelled, taught)).map(join)
 
 
 def validation_batches(data: RunData, batch_size: int, devices: Devices | None = None) -> tuple[Any, int | None]:

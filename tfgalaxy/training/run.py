@@ -163,7 +163,7 @@ def _taught(
     def teacher(own: RunConfig, folder: Path) -> RunDirectory:
         return train(own, catalogue, folder, resume=True, **settings)
 
-    return with_soft_votes(config, data, places.output / TEACHERS, teacher, quiet)
+    return with_soft_votes(config, data, places.output / TEACHERS, teacher, quiet, devices)
 
 
 def _fit(

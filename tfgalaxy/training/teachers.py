@@ -26,6 +26,7 @@ from tfgalaxy.progress import console
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.run_data import RunData
 from tfgalaxy.training.run_directory import RunDirectory
+from tfgalaxy.training.strategy import Devices
 
 __all__ = ["TEACHERS", "soft_votes", "teacher_config", "with_soft_votes"]
 
@@ -52,21 +53,29 @@ def teacher_config(config: RunConfig, number: int) -> RunConfig:
 
 
 def with_soft_votes(
-    config: RunConfig, data: RunData, folder: str | os.PathLike[str], train: Train, quiet: bool = False
+    config: RunConfig,
+    data: RunData,
+    folder: str | os.PathLike[str],
+    train: Train,
+    quiet: bool = False,
+    devices: Devices | None = None,
 ) -> RunData:
     """Trains the run's teachers, and adds the galaxies that they teach to its data.
 
     Args:
         config: of the run.
         data: its galaxies. Those of the unlabelled pool that are not labelled are what is taught; with several workers,
-            of this one's share. Without any, or in the supervised regime, all stays as it is.
+            of this one's share. Where a worker has none, and in the supervised regime, all stays as it is.
         folder: of the teachers' runs; one that is finished there is not trained again.
         train: from a teacher's configuration and directory to its finished run.
         quiet: whether to say nothing.
+        devices: of the run; every worker has to call this.
     """
+    if config.training.regime == "supervised" or not config.training.teachers:
+        return data
     labelled = set(data.train.files)
     files = [file for file in data.pool_pixels.files if file not in labelled]
-    if config.training.regime == "supervised" or not config.training.teachers or not files:
+    if "0" in (devices or Devices()).gather_text(str(len(files))):
         return data
     models = []
     for number in range(config.training.teachers):
