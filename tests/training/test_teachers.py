@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -63,7 +64,7 @@ def test_a_run_is_taught_and_leaves_no_teachers(catalogue, tmp_path, monkeypatch
     class StopError(Exception):
         pass
 
-    class Stop(tf.keras.callbacks.Callback):
+    class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise StopError
 

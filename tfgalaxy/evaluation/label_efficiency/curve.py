@@ -14,12 +14,12 @@ from tfgalaxy.evaluation.label_efficiency.plan import BASELINES, MORE_UNLABELLED
 from tfgalaxy.evaluation.label_efficiency.statistics import LEVEL
 from tfgalaxy.evaluation.metrics import METRICS
 
-__all__ = ["draw_curve", "label_curve"]
+__all__ = ["CURVES", "draw_curve", "label_curve"]
 
 # Each has a colour and a marker, whatever an experiment compares.
 METHODS = (*REGIMES, *BASELINES)
 # Of the first question, which everybody is asked, the rmse of all people's shares is the rmse.
-PANELS = tuple(metric for metric in METRICS if metric != "cumulative_rmse")
+CURVES = tuple(metric for metric in METRICS if metric != "cumulative_rmse")
 
 
 def draw_curve(measured: Measurements, scope: int = 0) -> Figure:
@@ -35,7 +35,7 @@ def draw_curve(measured: Measurements, scope: int = 0) -> Figure:
     heading = questions.questions[0].name if scope == 0 else "all questions"
     figure = Figure(figsize=(11.5, 6.6), layout="constrained")
     panels = figure.subplots(2, 3, sharex=True).ravel()
-    for column, (axes, metric) in enumerate(zip(panels, PANELS, strict=True)):
+    for column, (axes, metric) in enumerate(zip(panels, CURVES, strict=True)):
         _draw_panel(axes, measured, metric, scope)
         axes.set_xlabel("labelled galaxies" if column >= 3 else "")
     handles, texts = panels[0].get_legend_handles_labels()

@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from tfgalaxy.evaluation.label_efficiency.curve import label_curve
+from tfgalaxy.evaluation.label_efficiency.curve import CURVES, label_curve
 from tfgalaxy.evaluation.learning_curves import learning_curve, quantities_of
-from tfgalaxy.evaluation.metrics import METRICS
 from tfgalaxy.evaluation.score_figures import compare_evaluations, interval_coverage
 from tfgalaxy.evaluation.table import format_number
 from tfgalaxy.evaluation.vote_figures import confusion_counts, confusion_matrix, reliability_diagram
@@ -155,4 +154,4 @@ def _label_panels(material: ReportMaterial) -> list[Panel]:
         words = f"{metric.replace('_', ' ')} against the number of labelled galaxies"
         return Panel(file_name("label-efficiency", metric), words, lambda: label_curve(measured, metric))
 
-    return [panel(metric) for metric in METRICS]
+    return [panel(metric) for metric in CURVES]
