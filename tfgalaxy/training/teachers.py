@@ -1,9 +1,8 @@
 """Soft votes for galaxies without votes: what several models, taught by the labelled galaxies alone, expect on average.
 
-The mean of several models that differ in their random numbers errs less than any of them; one model that learns it from
-the many galaxies without votes keeps that, and more, at the cost of one in use (docs/label-efficiency.md). Hinton,
-Vinyals and Dean 2015 (arXiv 1503.02531) call it distillation; with galaxies that the teachers have not seen it is
-self-training.
+One model that learns the mean of several from the galaxies without votes costs in use what one does. What that has
+gained, and what not, stands in docs/label-efficiency.md. Hinton, Vinyals and Dean 2015 (arXiv 1503.02531) call it
+distillation; with galaxies that the teachers have not seen it is self-training.
 """
 
 from __future__ import annotations
