@@ -158,7 +158,7 @@ def label_efficiency(catalogue: str, images: str, output: str, **options: Any) -
 @click.option("--unlabelled", help="Folder of more unlabelled images.")
 @click.option("--image-size", type=int, help="Pixels along each side that the model sees.")
 @click.option("--epochs", type=int, help="Epochs with the classifier's clock of a trial that is not ended early.")
-@click.option("--seed", type=int, help="Of the search and of all its trials.")
+@click.option("--seed", type=int, help="Of the search, and the first one of all its trials.")
 @click.option("--config", help="JSON file of a run's configuration: what the space leaves open, and the first trial.")
 @precision_option
 @click.option("--space", default="all", show_default=True, metavar="all|classifier|FILE.json", help="What is searched.")
@@ -166,6 +166,7 @@ def label_efficiency(catalogue: str, images: str, output: str, **options: Any) -
 @click.option("--algorithm", default="bayesian", show_default=True, metavar="random|bayesian|hyperband")
 @click.option("--objective", default="val_log_likelihood", show_default=True, help="By which trials are judged.")
 @click.option("--workers", type=int, default=0, show_default=True, help="Processes that train trials side by side.")
+@click.option("--seeds", type=int, default=1, show_default=True, help="Runs of each trial, judged by their mean.")
 @click.option("--stop-early/--no-stop-early", default=True, help="Whether the median rule ends poor trials.")
 @click.option("--output", required=True, help="The search's directory: new, or one to go on with.")
 @click.option("--cache", help="Folder that keeps decoded images; by default in --output.")

@@ -28,6 +28,8 @@ class CommandGroup(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        # What is imported stays: looking for garbage among it every 700 objects takes half a second and more.
+        gc.set_threshold(10_000)
         # The interpreter would look through half a million objects of TensorFlow's before it ends: 1 to 3 seconds.
         atexit.register(gc.freeze)
         try:

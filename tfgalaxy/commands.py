@@ -25,6 +25,7 @@ from tfgalaxy.export.prediction_table import check_table_path
 from tfgalaxy.export.record_inputs import RecordImages
 from tfgalaxy.export.saved_model import save
 from tfgalaxy.progress import activity, console, progress_bar
+from tfgalaxy.run_options import with_options
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.precision import choose_precision
 from tfgalaxy.training.run import train
@@ -38,29 +39,7 @@ __all__ = [
     "label_efficiency_command",
     "predict_command",
     "train_command",
-    "with_options",
 ]
-
-
-# Where an option of `train` stands in the configuration.
-OPTIONS = {
-    "questions": (("data", "questions"),),
-    "labels": (("data", "labels"),),
-    "voters": (("data", "voters"),),
-    "image_size": (("model", "image_size"),),
-    "regime": (("training", "regime"),),
-    "epochs": (("training", "epochs"),),
-    "seed": (("training", "seed"), ("data", "label_seed")),
-}
-
-
-def with_options(config: RunConfig, options: Mapping[str, Any]) -> RunConfig:
-    """The configuration with the options that were given put over it."""
-    for option, places in OPTIONS.items():
-        value = options.get(option)
-        for section, field in places if value is not None else ():
-            config = config.replace(**{section: getattr(config, section).replace(**{field: value})})
-    return config
 
 
 def train_command(catalogue: str, images: str, output: Path, **options: Any) -> None:

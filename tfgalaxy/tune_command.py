@@ -7,17 +7,19 @@ from typing import Any
 
 from rich.console import Console
 
-from tfgalaxy.commands import with_options
 from tfgalaxy.data.catalogue import load_catalogue
 from tfgalaxy.progress import console
+from tfgalaxy.run_options import with_options
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.precision import choose_precision
 from tfgalaxy.tuning.results import results_table
-from tfgalaxy.tuning.run_search import role, search
+from tfgalaxy.tuning.run_search import SearchOutcome, role, search
 from tfgalaxy.tuning.search_directory import SearchDirectory
 from tfgalaxy.tuning.space import load_space
 
 __all__ = ["tune_command"]
+
+SEARCH_OPTIONS = ("algorithm", "objective", "trials", "workers", "stop_early", "seeds", "quiet")
 
 
 def tune_command(catalogue: str, images: str, output: Path, **options: Any) -> None:
@@ -37,7 +39,7 @@ def tune_command(catalogue: str, images: str, output: Path, **options: Any) -> N
             load_space(options["space"]),
             cache=options["cache"],
             sources=dict(zip(names, (catalogue, images, options["unlabelled"]), strict=True)),
-            **{name: options[name] for name in ("algorithm", "objective", "trials", "workers", "stop_early", "quiet")},
+            **{name: options[name] for name in SEARCH_OPTIONS},
         )
     except KeyboardInterrupt:
         console().print("stopped; the same command goes on with the trial that was running")
@@ -48,9 +50,19 @@ def tune_command(catalogue: str, images: str, output: Path, **options: Any) -> N
     if outcome.best is not None:
         score = f"{options['objective']} {outcome.best.score:.4f}"
         directory = outcome.directory
-        text = f"best: trial {outcome.best.trial}, {score}\nconfiguration: {directory.best_file}\n"
+        text = f"best: trial {outcome.best.trial}, {score}\n{_gain(outcome)}\nconfiguration: {directory.best_file}\n"
         text += f"table: {directory.table_file}\npicture: {directory.figure_files[0]}"
         Console().print(text, highlight=False, soft_wrap=True)
+
+
+def _gain(outcome: SearchOutcome) -> str:
+    """In words: what the best trial gains over the configuration that the search began with."""
+    first, best = outcome.rows[0], outcome.best
+    assert best is not None
+    if best.trial == first.trial:
+        return "no trial is better than the configuration that the search began with"
+    gains = ", ".join(f"{gain:+.4f}" for gain in best.gain_over(first))
+    return f"over trial {first.trial}, the configuration that the search began with: {gains or 'not known'}"
 
 
 def _config(output: Path, options: dict[str, Any]) -> RunConfig:

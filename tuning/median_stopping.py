@@ -87,8 +87,12 @@ class MedianStopping(keras.callbacks.Callback):
         if epoch < self.first_epoch:
             return
         self._add(float((logs or {})[self.objective]))
-        if len(self.curve) > self.warm_up and is_worse_than_median(self.curve, self.other_curves(), self.trials):
+        if self.is_poor():
             self.model.stop_training = True
+
+    def is_poor(self) -> bool:
+        """Whether the trial is to end after the epochs that it has had."""
+        return len(self.curve) > self.warm_up and is_worse_than_median(self.curve, self.other_curves(), self.trials)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.leave_curve()

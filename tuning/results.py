@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +15,7 @@ from rich.table import Table
 from tfgalaxy.training.run_directory import RunDirectory
 from tfgalaxy.tuning.objectives import objective
 from tfgalaxy.tuning.search_directory import SearchDirectory
-from tfgalaxy.tuning.tuner import failure_reason
+from tfgalaxy.tuning.tuner import RUN_SCORE, failure_reason
 
 __all__ = ["TrialRow", "best_row", "read_rows", "results_table", "write_results"]
 
@@ -31,6 +33,7 @@ class TrialRow:
         epochs, seconds: of its training.
         hyperparameters: that were active.
         reason: why it failed.
+        scores: of each of its runs.
     """
 
     trial: str
@@ -40,6 +43,11 @@ class TrialRow:
     seconds: float
     hyperparameters: dict[str, Any]
     reason: str = ""
+    scores: tuple[float, ...] = ()
+
+    def gain_over(self, other: TrialRow) -> tuple[float, ...]:
+        """Its score less another trial's, by seed."""
+        return tuple(ours - theirs for ours, theirs in zip(self.scores, other.scores, strict=False))
 
 
 def read_rows(oracle: Any, directory: SearchDirectory) -> list[TrialRow]:
@@ -63,7 +71,9 @@ def _row(trial: Any, name: str, directory: SearchDirectory) -> TrialRow:
         return TrialRow(trial.trial_id, "running", None, 0, 0.0, values)
     status = "completed" if metric("is_whole") else "stopped early"
     score = float(trial.metrics.get_last_value(name))
-    return TrialRow(trial.trial_id, status, score, int(metric("epochs")), metric("seconds"), values)
+    numbers = itertools.takewhile(lambda n: trial.metrics.exists(f"{RUN_SCORE}{n}"), itertools.count())
+    scores = tuple(metric(f"{RUN_SCORE}{n}") for n in numbers)
+    return TrialRow(trial.trial_id, status, score, int(metric("epochs")), metric("seconds"), values, scores=scores)
 
 
 def _reason(trial: Any, directory: SearchDirectory) -> str:
@@ -86,11 +96,14 @@ def best_row(rows: Sequence[TrialRow], goal: keras_tuner.Objective) -> TrialRow 
 def write_results(rows: Sequence[TrialRow], directory: SearchDirectory, objective_name: str) -> TrialRow | None:
     """Writes `trials.csv` and `best.json` anew; gives the best trial."""
     names = list(dict.fromkeys(name for row in rows for name in row.hyperparameters))
+    most = max((len(row.scores) for row in rows), default=0)
+    runs = [f"{objective_name}_run{repeat}" for repeat in range(most)] if most > 1 else []
     table = [
         {
             "trial": row.trial,
             "status": row.status,
             objective_name: row.score,
+            **dict(itertools.zip_longest(runs, row.scores[: len(runs)])),
             "epochs": row.epochs,
             "seconds": round(row.seconds, 1),
             **row.hyperparameters,
@@ -98,7 +111,7 @@ def write_results(rows: Sequence[TrialRow], directory: SearchDirectory, objectiv
         }
         for row in rows
     ]
-    columns = ["trial", "status", objective_name, "epochs", "seconds", *names, "reason"]
+    columns = ["trial", "status", objective_name, *runs, "epochs", "seconds", *names, "reason"]
     RunDirectory.write_table(directory.table_file, columns, table)
     best = best_row(rows, objective(objective_name))
     if best is not None:
@@ -119,6 +132,8 @@ def results_table(rows: Sequence[TrialRow], objective_name: str) -> Table:
     ordered = sorted(rows, key=lambda row: math.inf if row.score is None else -sign * row.score)
     for row in ordered[:SHOWN_TRIALS]:
         score = "" if row.score is None else f"{row.score:.4f}"
+        if len(row.scores) > 1:
+            score += f" ± {statistics.stdev(row.scores) / math.sqrt(len(row.scores)):.4f}"
         values = row.hyperparameters
         settings = ", ".join(f"{name} {_short(values[name])}" for name in varied if name in values)
         table.add_row(row.trial, score, str(row.epochs or ""), row.reason or row.status, settings)

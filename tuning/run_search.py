@@ -27,7 +27,8 @@ from tfgalaxy.tuning.parallel_coordinates import write_picture
 from tfgalaxy.tuning.results import TrialRow, read_rows, write_results
 from tfgalaxy.tuning.search_directory import Algorithm, SearchDirectory, SearchPlan
 from tfgalaxy.tuning.space import SearchSpace
-from tfgalaxy.tuning.trial_run import TrialData, finish_trial, read_history
+from tfgalaxy.tuning.trial_repeats import epochs_done
+from tfgalaxy.tuning.trial_run import TrialData, finish_trial
 from tfgalaxy.tuning.tuner import RunTuner
 
 __all__ = ["ALGORITHMS", "Search", "SearchOutcome", "load_trial_data", "role", "search"]
@@ -104,14 +105,15 @@ def search(
     trials: int = 12,
     workers: int = 0,
     stop_early: bool = True,
+    seeds: int = 1,
     cache: str | os.PathLike[str] | None = None,
     sources: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> SearchOutcome:
     """Runs the trials that have not ended yet; may be called again after it was stopped or killed, or for more trials.
 
-    The configuration itself is the first trial. Each trial is a run of `tfgalaxy train` with the same seed. The best
-    trial's run is finished at the end, and its configuration stands in `best.json`.
+    The configuration itself is the first trial. Each trial is a run of `tfgalaxy train` with the same seed, or several
+    with the same seeds. The best trial's first run is finished at the end, and its configuration stands in `best.json`.
 
     Args:
         output: the search's directory: new, or that of an earlier call.
@@ -124,6 +126,7 @@ def search(
         workers: processes on this machine that train trials; 0 for this process alone. A script that asks for workers
             guards its main part by `__name__`, as with all processes of Python's.
         stop_early: whether `MedianStopping` may end trials.
+        seeds: runs of each trial, with the seeds from the configuration's on; a trial is judged by their mean.
         cache: folder of decoded images; `output/cache` by default.
         sources: where the data came from, for the record.
         quiet: whether to show no progress.
@@ -136,13 +139,14 @@ def search(
     check(algorithm in ALGORITHMS, "algorithm", f"must be one of {', '.join(ALGORITHMS)}", algorithm, "Choose one.")
     check(trials >= 1, "trials", "must be at least 1", trials, "Use 12.")
     check(workers >= 0, "workers", "must not be negative", workers, "Use 0 for none but this process.")
+    check(seeds >= 1, "seeds", "must be at least 1", seeds, "Use 1, or 3 where labels are few.")
     part = role()
     rule, remedy = "must be 0 in a chief or worker of a cluster", "Start one process for each worker."
     check(part == "alone" or workers == 0, "workers", rule, workers, remedy)
     make_objective(objective)
     space, directory = space or SearchSpace(), SearchDirectory(output)
     digest = digest_parts([catalogue], [*catalogue.files, *catalogue.unlabelled_files])
-    plan = SearchPlan(algorithm, objective, space, config, digest, stop_early)  # type: ignore[arg-type]
+    plan = SearchPlan(algorithm, objective, space, config, digest, stop_early, seeds)  # type: ignore[arg-type]
     directory.store(plan, sources or {})
     data = load_trial_data(config, catalogue, cache or directory.cache, sources or {}, quiet)
     running = Search(directory, plan, data, trials, quiet)
@@ -152,7 +156,7 @@ def search(
     if workers:
         arguments = {"output": str(output), "catalogue": catalogue, "config": config, "space": space}
         arguments |= {"algorithm": algorithm, "objective": objective, "trials": trials, "cache": cache}
-        arguments |= {"stop_early": stop_early}
+        arguments |= {"stop_early": stop_early, "seeds": seeds}
         running.run_with_workers(workers, {**arguments, "sources": dict(sources or {}), "quiet": True})
     elif part == "chief":
         running.serve()
@@ -251,14 +255,14 @@ class Search:
     @contextmanager
     def _progress(self) -> Iterator[Any]:
         """Yields `show(trial, epochs)`: a bar over the epochs of all trials, as if they were alike."""
-        whole = phases(self.plan.config.training, self.data.labels)[-1].last_epoch
+        whole = phases(self.plan.config.training, self.data.labels)[-1].last_epoch * self.plan.seeds
         before: list[int] = []
         with progress_bar("tuning", "epochs", self.quiet) as report:
 
             def show(trial: Any = None, epochs: int = 0) -> None:
                 ended, total = len(self.oracle.end_order), planned_trials(self.oracle)
                 ongoing = list(self.oracle.ongoing_trials.values())
-                counts = [epochs if one is trial else len(read_history(self._run(one))) for one in ongoing]
+                counts = [epochs if one is trial else self._epochs_done(one) for one in ongoing]
                 before.append(ended)
                 score = "" if self.best is None or self.best.score is None else f", best {self.best.score:.4f}"
                 text = f"{ended} of {total} trials{score}"
@@ -268,8 +272,8 @@ class Search:
 
             yield show
 
-    def _run(self, trial: Any) -> Any:
-        return self.directory.run(trial.trial_id)
+    def _epochs_done(self, trial: Any) -> int:
+        return epochs_done(self.directory, trial.trial_id, self.plan.seeds)
 
 
 def _search_as_worker(**arguments: Any) -> None:

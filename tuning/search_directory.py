@@ -34,6 +34,7 @@ class SearchPlan(Configuration):
         config: of all runs; what the space leaves open, and what the search starts from.
         galaxies: hash of ids, votes and the names of images.
         stop_early: whether `MedianStopping` ends poor trials; Hyperband has rungs instead.
+        seeds: runs of each trial, which is judged by their mean.
         stack: "classic" or "current": one cannot read the other's checkpoints.
     """
 
@@ -43,6 +44,7 @@ class SearchPlan(Configuration):
     config: RunConfig
     galaxies: str
     stop_early: bool = True
+    seeds: int = 1
     stack: str = dataclasses.field(default_factory=stack_name)
 
 
@@ -54,7 +56,8 @@ class SearchDirectory:
     | `search.json` | what it was made from (`SearchPlan`) |
     | `oracle/` | KerasTuner's own files: `oracle.json`, and `trial.json` of each trial |
     | `trials/<trial>/` | the trial's run; `failure.txt` says why a trial failed |
-    | `curves/` | the objective of ended trials over their epochs, for median stopping |
+    | `trials/<trial>-run<N>/` | its further runs, with the N-th seed after the first one's |
+    | `curves/`, `curves/run<N>/` | the objective of ended trials over their epochs, for median stopping |
     | `starts/` | the state after the unlabelled epochs, where trials share it |
     | `cache/` | decoded images |
     | `best.json` | configuration of the best trial so far, for `tfgalaxy train --config` |
@@ -73,9 +76,13 @@ class SearchDirectory:
         self.table_file = self.path / "trials.csv"
         self.figure_files = (self.path / "trials.png", self.path / "trials.svg")
 
-    def run(self, trial_id: str) -> RunDirectory:
-        """The directory of a trial's run."""
-        return RunDirectory(self.trials / trial_id)
+    def run(self, trial_id: str, repeat: int = 0) -> RunDirectory:
+        """The directory of a trial's run: its first, or the one with the `repeat`-th seed after that one's."""
+        return RunDirectory(self.trials / (f"{trial_id}-run{repeat}" if repeat else trial_id))
+
+    def curves_of(self, repeat: int) -> Path:
+        """Folder of the curves of all trials' runs with one seed."""
+        return self.curves / f"run{repeat}" if repeat else self.curves
 
     def failure_file(self, trial_id: str) -> Path:
         return self.trials / trial_id / "failure.txt"

@@ -76,5 +76,7 @@ SETTINGS: Sequence[Setting] = (
     Setting("alternating_contrast_weight", "linear", "training", "alternating_contrast_weight", None, ("alternating",)),
     Setting("vae_steps", "choice", "training", "vae_steps", regimes=("alternating",)),
     Setting("classifier_steps", "choice", "training", "classifier_steps", regimes=("alternating",)),
+    Setting("teachers", "choice", "training", "teachers", None, WITH_UNLABELLED),
+    Setting("voted_share", "linear", "training", "voted_share", None, WITH_UNLABELLED),
     Setting("fine_tune", "choice", "training", "fine_tune", regimes=("two-step",)),
 )

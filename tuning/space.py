@@ -45,6 +45,8 @@ class SearchSpace(Configuration):
         vae_learning_rate: there.
         alternating_learning_rate, alternating_contrast_weight: of the unlabelled clock in alternating steps.
         vae_steps, classifier_steps: steps of one clock for those of the other in an alternating step.
+        teachers, voted_share: models that give the galaxies without votes soft ones, each of which takes half as long
+            as the run that learns from them, and the share of voted galaxies beside those; not searched by default.
         fine_tune: of the two-step regime.
     """
 
@@ -71,6 +73,8 @@ class SearchSpace(Configuration):
     alternating_contrast_weight: Range | None = (0.0, 1.5)
     vae_steps: tuple[int, ...] | None = (1, 2)
     classifier_steps: tuple[int, ...] | None = (1, 2)
+    teachers: tuple[int, ...] | None = None
+    voted_share: Range | None = None
     fine_tune: tuple[Literal["classifier-and-encoder", "classifier"], ...] | None = (
         "classifier-and-encoder",
         "classifier",

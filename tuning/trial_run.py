@@ -1,10 +1,11 @@
-"""One trial as a run of `tfgalaxy train`, which ends when the search wants it to and can be gone on with."""
+"""One run of a trial: that of `tfgalaxy train`, which ends when the search wants it to and can be gone on with."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
 import shutil
+import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -47,16 +48,24 @@ class TrialResult:
     """How a trial ended.
 
     Attributes:
-        score: the objective at the epoch whose weights the run keeps: the one of the best validation log-likelihood.
-        epochs: with the classifier's clock.
+        scores: of each run: the objective at the epoch whose weights it keeps, the one of the best validation
+            log-likelihood.
+        epochs: with the classifier's clock, of all runs.
         seconds: of all epochs, those of a shared start included.
-        is_whole: whether the run came to the end that `tfgalaxy train` would have come to.
+        is_whole: whether every run came to the end that `tfgalaxy train` would have come to.
+        is_poor: whether the median rule would end it here.
     """
 
-    score: float
+    scores: tuple[float, ...]
     epochs: int
     seconds: float
     is_whole: bool
+    is_poor: bool = False
+
+    @property
+    def score(self) -> float:
+        """By which the trial is judged: the mean over its runs."""
+        return statistics.fmean(self.scores)
 
 
 class _TrialEndedError(Exception):
@@ -84,6 +93,7 @@ def run_trial(
     directory: SearchDirectory,
     objective: str,
     *,
+    repeat: int = 0,
     epochs: int | None = None,
     promoted: str | None = None,
     stop_by_median: bool = False,
@@ -102,6 +112,7 @@ def run_trial(
         data: what it trains on.
         directory: of the search.
         objective: name of what it is judged by.
+        repeat: which of the trial's runs this is; see `run_repeats`.
         epochs: with the classifier's clock, for a rung of Hyperband; all of them by default. Learning rates fall as
             over all of them.
         promoted: a trial of an earlier rung, whose run this one goes on with.
@@ -114,8 +125,8 @@ def run_trial(
         keras_tuner.errors.FailedTrialError: the configuration is not possible, the model does not fit into memory, or
             training diverged; says which.
     """
-    run = directory.run(trial_id)
-    _prepare(run, directory.run(promoted) if promoted is not None else None)
+    run = directory.run(trial_id, repeat)
+    _prepare(run, directory.run(promoted, repeat) if promoted is not None else None)
     plan = phases(config.training, data.labels)
     first, last = plan[-1].first_epoch, plan[-1].last_epoch
     end = last if epochs is None else min(first + epochs, last)
@@ -123,16 +134,18 @@ def run_trial(
     median = None
     if stop_by_median:
         history = objective_curve(read_history(run), objective, first)
-        median = MedianStopping(directory.curves, objective, first_epoch=first, name=trial_id, history=history)
+        folder = directory.curves_of(repeat)
+        median = MedianStopping(folder, objective, first_epoch=first, name=trial_id, history=history)
         callbacks.append(median)
     callbacks.append(_EndTrial(end, progress))
-    if len(read_history(run)) < end:
+    if not _has_ended(run, config, first, end):
         _train(config, data, run, directory, shared_start, callbacks)
         if hyperparameters is not None:
             _tell_tensorboard(run, trial_id, hyperparameters)
     if median is not None:
         median.leave_curve()
-    return _result(run, config, objective, first, last)
+    result = _result(run, config, objective, first, last)
+    return dataclasses.replace(result, is_poor=median is not None and median.is_poor())
 
 
 def _prepare(run: RunDirectory, promoted: RunDirectory | None) -> None:
@@ -178,14 +191,27 @@ def objective_curve(rows: Sequence[dict[str, str]], objective: str, first_epoch:
     return [float(row[objective]) for row in rows if int(row["epoch"]) >= first_epoch]
 
 
+def _has_ended(run: RunDirectory, config: RunConfig, first: int, end: int) -> bool:
+    """Whether there is nothing to train before epoch `end`."""
+    return len(read_history(run)) >= end or _out_of_patience(run, config, first)
+
+
+def _out_of_patience(run: RunDirectory, config: RunConfig, first: int) -> bool:
+    monitored, patience = objective_curve(read_history(run), MONITOR, first), config.training.patience
+    return bool(monitored) and patience is not None and len(monitored) - 1 - _kept(monitored) >= patience
+
+
+def _kept(monitored: Sequence[float]) -> int:
+    """The epoch whose weights a run keeps."""
+    return max(range(len(monitored)), key=lambda epoch: monitored[epoch])
+
+
 def _result(run: RunDirectory, config: RunConfig, objective: str, first: int, last: int) -> TrialResult:
     rows = read_history(run)
     scores = objective_curve(rows, objective, first)
-    monitored = objective_curve(rows, MONITOR, first)
-    kept = max(range(len(scores)), key=lambda epoch: monitored[epoch])
-    patience = config.training.patience
-    is_whole = first + len(scores) >= last or (patience is not None and len(scores) - 1 - kept >= patience)
-    return TrialResult(scores[kept], len(scores), sum(float(row["seconds"]) for row in rows), is_whole)
+    kept = _kept(objective_curve(rows, MONITOR, first))
+    is_whole = _has_ended(run, config, first, last)
+    return TrialResult((scores[kept],), len(scores), sum(float(row["seconds"]) for row in rows), is_whole)
 
 
 def _tell_tensorboard(run: RunDirectory, trial_id: str, hyperparameters: dict[str, Any]) -> None:

@@ -14,12 +14,15 @@ import keras_tuner
 from tfgalaxy.files import atomic_file
 from tfgalaxy.tuning.hypermodel import GalaxyHyperModel
 from tfgalaxy.tuning.search_directory import SearchDirectory, SearchPlan
-from tfgalaxy.tuning.trial_run import TrialData, run_trial
+from tfgalaxy.tuning.trial_repeats import run_repeats
+from tfgalaxy.tuning.trial_run import TrialData
 
-__all__ = ["RunTuner", "TrialReport", "failure_reason"]
+__all__ = ["RUN_SCORE", "RunTuner", "TrialReport", "failure_reason"]
 
 # Between two questions to an oracle that has nothing to hand out at the moment.
 IDLE_SECONDS = 0.5
+# Of the metric that holds the score of one of a trial's runs, before the run's number.
+RUN_SCORE = "score_"
 TrialReport = Callable[[Any, int], None]
 
 
@@ -81,17 +84,18 @@ class RunTuner(keras_tuner.Tuner):
         self._asked = time.monotonic()
 
     def run_trial(self, trial: Any) -> dict[str, float]:
-        """Trains a trial; the objective and how far it came."""
+        """Trains a trial; the objective, how far it came, and the score of each of its runs."""
         values = trial.hyperparameters.values
         shown = {name: value for name, value in values.items() if not name.startswith("tuner/")}
         progress = None if self.on_progress is None else functools.partial(self.on_progress, trial)
         assert self.data is not None  # a chief runs no trial
-        result = run_trial(
+        result = run_repeats(
             trial.trial_id,
             self.hypermodel.run_config(trial.hyperparameters),
             self.data,
             self.search_directory,
             self.plan.objective,
+            seeds=self.plan.seeds,
             epochs=values.get("tuner/epochs"),
             promoted=values.get("tuner/trial_id"),
             stop_by_median=self.plan.stop_early and self.plan.algorithm != "hyperband",
@@ -104,6 +108,7 @@ class RunTuner(keras_tuner.Tuner):
             "epochs": result.epochs,
             "seconds": result.seconds,
             "is_whole": float(result.is_whole),
+            **{f"{RUN_SCORE}{repeat}": score for repeat, score in enumerate(result.scores)},
         }
 
     def on_trial_end(self, trial: Any) -> None:

@@ -61,6 +61,27 @@ def test_the_table_for_people():
     assert "regime supervised, dropout 0.3" in lines[0]
 
 
+def test_trials_of_several_runs(tmp_path):
+    rows = [
+        TrialRow("0", "completed", -0.55, 24, 60.0, {"dropout": 0.5}, scores=(-0.5, -0.6)),
+        TrialRow("1", "stopped early", -0.7, 4, 10.0, {"dropout": 0.3}, scores=(-0.7,)),
+        TrialRow("2", "completed", -0.5, 24, 60.0, {"dropout": 0.4}, scores=(-0.48, -0.52)),
+    ]
+    directory = SearchDirectory(tmp_path)
+    for row in rows:
+        RunDirectory(directory.run(row.trial).path).create(RunConfig(), {})
+    assert write_results(rows, directory, "val_log_likelihood").trial == "2"
+    table = list(csv.DictReader(directory.table_file.open()))
+    runs = [[row[f"val_log_likelihood_run{repeat}"] for repeat in range(2)] for row in table]
+    assert runs == [["-0.5", "-0.6"], ["-0.7", ""], ["-0.48", "-0.52"]]
+    np.testing.assert_allclose(rows[2].gain_over(rows[0]), [0.02, 0.08])
+    assert len(rows[1].gain_over(rows[0])) == 1
+    screen = Console(file=io.StringIO(), width=120)
+    screen.print(results_table(rows, "val_log_likelihood"))
+    # Standard error of two values 0.04 apart: 0.02.
+    assert "-0.5000 ± 0.0200" in screen.file.getvalue()
+
+
 def test_the_reason_of_a_failure():
     message = "Traceback (most recent call last):\n  File x\nkeras_tuner.src.errors.FailedTrialError: radii: too few\n"
     assert failure_reason(message) == "radii: too few"

@@ -55,6 +55,22 @@ def test_the_best_configuration_trains_to_the_trial_s_score(votes_file, tmp_path
 
 
 @pytest.mark.usefixtures("eagerly")
+def test_trials_of_several_seeds_are_judged_by_their_mean(votes_file, tmp_path):
+    galaxies = open_galaxies(votes_file)
+    outcome = search(tmp_path / "search", galaxies, CONFIG, SPACE, algorithm="random", trials=2, seeds=2, quiet=True)
+    first = outcome.rows[0]
+    assert first.score == pytest.approx(np.mean(first.scores))
+    for repeat, score in enumerate(first.scores):
+        config = CONFIG.replace(training=CONFIG.training.replace(seed=CONFIG.training.seed + repeat))
+        run = train(config, galaxies, tmp_path / f"seed{repeat}", quiet=True)
+        assert max(float(row[SCORE]) for row in csv.DictReader(run.history_file.open())) == pytest.approx(score, abs=0)
+    assert RunConfig.from_json(outcome.directory.best_file).training.seed == CONFIG.training.seed
+    assert outcome.directory.run(outcome.best.trial).finished
+    with pytest.raises(InputError, match="must hold a search with seeds = 3"):
+        search(tmp_path / "search", galaxies, CONFIG, SPACE, algorithm="random", trials=2, seeds=3, quiet=True)
+
+
+@pytest.mark.usefixtures("eagerly")
 def test_a_search_never_sees_the_test_part(votes_file, tmp_path, monkeypatch):
     galaxies = open_galaxies(votes_file)
     _, _, unseen = galaxies.split(CONFIG.data.split_seed, CONFIG.data.split_fractions)
@@ -160,6 +176,7 @@ def test_trials_that_fail_are_told_with_the_reason(votes_file, tmp_path):
         ({"objective": "accuracy"}, r"objective must be one of val_log_likelihood, .*, not 'accuracy'"),
         ({"trials": 0}, "trials must be at least 1"),
         ({"workers": -1}, "workers must not be negative"),
+        ({"seeds": 0}, "seeds must be at least 1"),
     ],
 )
 def test_what_a_search_refuses_before_it_begins(votes_file, tmp_path, arguments, words):

@@ -22,9 +22,13 @@ UNLABELLED = {
     "start_zoom",
     "start_gain",
     "vae_learning_rate",
+    "teachers",
+    "voted_share",
 }
 ALTERNATING = {"alternating_learning_rate", "alternating_contrast_weight", "vae_steps", "classifier_steps"}
 ACTIVE = {"supervised": set(), "alternating": UNLABELLED | ALTERNATING, "two-step": UNLABELLED | {"fine_tune"}}
+# With what is searched only where it is named.
+EVERYTHING: dict = {"teachers": (0, 2), "voted_share": (0.1, 0.5)}
 
 
 def space(**searched):
@@ -40,7 +44,7 @@ def declared(searched, config=None, **values):
 
 def test_a_search_starts_from_the_configuration():
     config = RunConfig()
-    hp, result = declared(SearchSpace(), config)
+    hp, result = declared(SearchSpace(**EVERYTHING), config)
     assert result == config
     assert {hyperparameter.name for hyperparameter in hp.space} == {setting.name for setting in SETTINGS}
     _, clipped = declared(space(dropout=(0.0, 0.3), latent_size=(8, 16)), config)
@@ -49,11 +53,11 @@ def test_a_search_starts_from_the_configuration():
 
 @pytest.mark.parametrize("regime", ["supervised", "alternating", "two-step"])
 def test_only_what_the_regime_reads_is_active(regime):
-    hp, result = declared(SearchSpace(), regime=regime)
+    hp, result = declared(SearchSpace(**EVERYTHING), regime=regime)
     conditional = UNLABELLED | ALTERNATING | {"fine_tune"}
     assert set(hp.values) & conditional == ACTIVE[regime]
     assert result.training.regime == regime
-    one = SearchSpace(regime=None)
+    one = SearchSpace(regime=None, **EVERYTHING)
     config = RunConfig().replace(training=RunConfig().training.replace(regime=regime))
     hp, _ = declared(one, config)
     assert {hyperparameter.name for hyperparameter in hp.space} & conditional == ACTIVE[regime]
@@ -89,8 +93,10 @@ def test_each_setting_finds_its_place():
         "alternating_contrast_weight": 0.75,
         "vae_steps": 2,
         "classifier_steps": 2,
+        "teachers": 2,
+        "voted_share": 0.4,
     }
-    _, config = declared(SearchSpace(), **values)
+    _, config = declared(SearchSpace(**EVERYTHING), **values)
     model, training = config.model, config.training
     assert model.transformations == ("translation", "rotation")
     assert (model.latent_size, model.encoder_filters, model.decoder_filters) == (16, (24, 32, 48, 64), (32, 24))
@@ -100,10 +106,15 @@ def test_each_setting_finds_its_place():
     assert (training.start_views.zoom, training.start_views.gain) == (0.4, 0.45)
     assert (training.batch_size, training.vae_steps, training.classifier_steps) == (32, 2, 2)
     assert (training.vae_learning_rate, training.alternating_learning_rate) == (0.003, 2e-4)
-    assert training.alternating_contrast_weight == 0.75
+    assert (training.alternating_contrast_weight, training.teachers, training.voted_share) == (0.75, 2, 0.4)
     # Six digits: what the protocol of chief and workers carries whole.
     assert training.fine_tuning_learning_rate == 0.00123457
     assert model.vae_views == RunConfig().model.vae_views
+
+
+def test_teachers_are_searched_only_where_they_are_named():
+    hp, _ = declared(SearchSpace())
+    assert {setting.name for setting in SETTINGS} - {one.name for one in hp.space} == EVERYTHING.keys()
 
 
 def test_the_space_as_json(tmp_path):

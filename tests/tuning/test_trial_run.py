@@ -70,6 +70,13 @@ def test_a_trial_that_had_ended_is_not_trained_again(data, tmp_path, monkeypatch
     assert run_trial("0", CONFIG, data, directory, SCORE) == first
 
 
+def test_a_trial_without_patience_left_is_not_trained_again(data, tmp_path, monkeypatch):
+    directory, config = SearchDirectory(tmp_path), longer(epochs=8, patience=1, classifier_learning_rate=0.5)
+    first = run_trial("0", config, data, directory, SCORE)
+    monkeypatch.setattr("tfgalaxy.tuning.trial_run.train", lambda *_, **__: pytest.fail("trained again"))
+    assert run_trial("0", config, data, directory, SCORE) == first
+
+
 def test_a_configuration_that_is_refused_fails_with_the_reason(data, tmp_path):
     config = CONFIG.replace(model=CONFIG.model.replace(transformations=("rotate",)))
     with pytest.raises(keras_tuner.errors.FailedTrialError, match=r"transformation must be one of .*, not 'rotate'"):

@@ -93,7 +93,8 @@ class TwoClocks(keras.Model):
         # Built here, in the strategy's scope, and not in the first step: Keras 3 cannot do that under MirroredStrategy.
         self._build_optimizer(self.vae_optimizer, self.vae_variables)
         self._build_optimizer(self.classifier_optimizer, self.encoder_and_classifier_variables)
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in TERMS}
+        if not hasattr(self, "trackers"):
+            self.trackers = {name: keras.metrics.Mean(name=name) for name in TERMS}
 
     @staticmethod
     def _build_optimizer(optimizer: Any, variables: list[Any]) -> None:
