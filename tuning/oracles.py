@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from tfgalaxy.files import atomic_file
 from tfgalaxy.tuning.search_directory import Algorithm
@@ -100,7 +102,10 @@ class _BayesianOracle(_DurableOracle, BayesianOptimizationOracle):
         if completed < self.num_initial_points:
             return self._random_populate_space()
         vectors, losses = (np.nan_to_num(part, posinf=0, neginf=0) for part in self._vectorize_trials())
-        self.gpr.fit(vectors, losses)
+        with warnings.catch_warnings():
+            # That a length scale ends at its bound is how the process says that a setting does not matter, or all.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.gpr.fit(vectors, losses)
         # Of the trial's own number: a search that goes on asks as an undisturbed one.
         random = np.random.default_rng([self.seed, len(self.trials)])
         values = self._vector_to_values(self._most_promising(random))

@@ -44,6 +44,7 @@ def test_from_a_catalogue_to_the_best_run(place, tmp_path):
     result = tfgalaxy(place, "tune", *more)
     assert result.exit_code == 0, result.output
     assert "2 trials, best first" in result.output
+    assert "the configuration that the search began with" in result.output
     assert f"configuration: {output / 'best.json'}" in result.output
     best = RunConfig.from_json(output / "best.json")
     assert (best.data.labels, best.training.seed, best.model.precision) == (12, 3, "float32")

@@ -3,21 +3,14 @@
 import keras_tuner
 import numpy as np
 import pytest
-from small_search import CONFIG, open_galaxies, write_galaxies
+from small_search import CONFIG
 
 from tfgalaxy.training.run import train
-from tfgalaxy.tuning.run_search import load_trial_data
 from tfgalaxy.tuning.search_directory import SearchDirectory
 from tfgalaxy.tuning.trial_run import finish_trial, objective_curve, read_history, run_trial
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 SCORE = "val_log_likelihood"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    galaxies = open_galaxies(write_galaxies(tmp_path_factory.mktemp("data")))
-    return load_trial_data(CONFIG, galaxies, None, {}, quiet=True)
 
 
 def longer(**changes):
