@@ -23,7 +23,16 @@ RANKS = {
     "command line": 7,
 }
 # The modules beside the rooms that belong to the command; all other modules there are foundation.
-COMMAND_LINE = {"cli", "commands", "completion_command", "demo", "doctor_command", "report_command", "run_options", "tune_command"}
+COMMAND_LINE = {
+    "cli",
+    "commands",
+    "completion_command",
+    "demo",
+    "doctor_command",
+    "report_command",
+    "run_options",
+    "tune_command",
+}
 # Steps to the left that are refused all the same, with the modules that are let through.
 CLOSED = {("layers", "data"): (), ("models", "data"): ("tfgalaxy.data.questions",)}
 # Names by which the one Keras of both stacks must not be reached, and Keras layers that only one stack has.
