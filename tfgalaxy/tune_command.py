@@ -56,13 +56,14 @@ def tune_command(catalogue: str, images: str, output: Path, **options: Any) -> N
 
 
 def _gain(outcome: SearchOutcome) -> str:
-    """In words: what the best trial gains over the configuration that the search began with."""
+    """In words: the best trial's score less that of the configuration that the search began with."""
     first, best = outcome.rows[0], outcome.best
     assert best is not None
     if best.trial == first.trial:
         return "no trial is better than the configuration that the search began with"
     gains = ", ".join(f"{gain:+.4f}" for gain in best.gain_over(first))
-    return f"over trial {first.trial}, the configuration that the search began with: {gains or 'not known'}"
+    which = f"trial {first.trial}, the configuration that the search began with"
+    return f"less the score of {which}, by run: {gains or 'not known'}"
 
 
 def _config(output: Path, options: dict[str, Any]) -> RunConfig:

@@ -51,7 +51,7 @@ class TrialResult:
         scores: of each run: the objective at the epoch whose weights it keeps, the one of the best validation
             log-likelihood.
         epochs: with the classifier's clock, of all runs.
-        seconds: of all epochs, those of a shared start included.
+        seconds: of all epochs, those of a shared start included; without those of teachers.
         is_whole: whether every run came to the end that `tfgalaxy train` would have come to.
         is_poor: whether the median rule would end it here.
     """
