@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tfgalaxy.data.autotuning import without_autotuning
 from tfgalaxy.data.images import decoder
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.errors import InputError
@@ -102,11 +103,9 @@ def _decoded(
     )
     options = tf.data.Options()
     options.experimental_optimization.map_fusion = True  # reading and decoding as one step: a seventh less work
-    # As many pictures at a time as there are cores, from the first one on: what tunes that takes a tenth more work, and
-    # up to 0.4 s to end.
-    options.autotune.enabled = False
     dataset = dataset.ignore_errors().batch(size).prefetch(_AHEAD).with_options(options)
-    return iter(dataset.as_numpy_iterator())
+    # Tuning would also take a tenth more work.
+    return iter(without_autotuning(dataset).as_numpy_iterator())
 
 
 def _read_rest(

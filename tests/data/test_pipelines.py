@@ -246,6 +246,16 @@ def small_model():
 
 
 @pytest.mark.core
+def test_no_pipeline_tunes_itself(catalogue, pixels):
+    # What tunes them may keep `fit` from ending for as long as it took.
+    made = [batches(catalogue, 4, pixels=pixels, **settings) for settings in ({}, {"shuffle": True}, {"repeat": True})]
+    made += [
+        unlabelled_batches(pixels=pixels, batch_size=4),
+        alternating_batches(catalogue, batch_size=4, image_size=16),
+    ]
+    assert [dataset.options().autotune.enabled for dataset in made] == [False] * 5
+
+
 def test_fits_a_keras_model(catalogue, pixels):
     network = small_model()
     settings = Augmentation()

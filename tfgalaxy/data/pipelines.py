@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfgalaxy.configuration import check
 from tfgalaxy.data.augmentation import Augmentation, augment
+from tfgalaxy.data.autotuning import without_autotuning
 from tfgalaxy.data.catalogue import Catalogue
 from tfgalaxy.data.image_index import find_images
 from tfgalaxy.data.pixels import Pixels, exclude_broken, load_pixels
@@ -21,6 +22,8 @@ from tfgalaxy.errors import InputError
 __all__ = ["alternating_batches", "batches", "unlabelled_batches"]
 
 SEED_LIMIT = 2**31 - 1
+# Batches made ahead of the step that takes them.
+AHEAD = 4
 Unlabelled = Catalogue | str | os.PathLike[str] | Sequence[str]
 
 
@@ -42,7 +45,7 @@ def _positions(
         if drop_remainder and count < batch_size:
             remedy = "Use smaller batches, or keep the remainder."
             raise InputError("batch_size", f"must be at most the number of images, {count}", batch_size, remedy)
-        rows = _shuffled(count, seed) if shuffle else tf.data.Dataset.range(count)
+        rows = _shuffled(count, seed) if shuffle else without_autotuning(tf.data.Dataset.range(count))
         return rows.batch(batch_size, drop_remainder=drop_remainder)
 
     def epoch_order(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -52,7 +55,7 @@ def _positions(
         return tf.data.Dataset.from_tensor_slices(order)
 
     epochs, position = divmod(skip_batches * batch_size, count)
-    stream = tf.data.Dataset.counter(start=epochs).flat_map(epoch_order)
+    stream = without_autotuning(tf.data.Dataset.counter(start=epochs)).flat_map(epoch_order)
     rows = stream.skip(position).batch(batch_size, drop_remainder=True)
     # `flat_map` forgets it, and `fit` would wait for an end instead of asking for `steps_per_epoch`.
     return rows.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
@@ -63,7 +66,8 @@ def _check_count(count: int) -> None:
 
 
 def _shuffled(count: int, seed: int) -> tf.data.Dataset:
-    return tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=True)
+    rows = without_autotuning(tf.data.Dataset.range(count))
+    return rows.shuffle(count, seed=seed, reshuffle_each_iteration=True)
 
 
 def _images(pixels: Pixels) -> Any:
@@ -143,7 +147,7 @@ def batches(
     if augmentation is not None:
         seeds = _seeds(seed, repeat, skip_batches)
         labelled = _augmented(labelled, augmentation, catalogue.questions.flip_permutation, seeds)
-    return labelled.prefetch(tf.data.AUTOTUNE)
+    return labelled.prefetch(AHEAD)
 
 
 def _labelled(catalogue: Catalogue, pixels: Pixels, rows: tf.data.Dataset) -> tf.data.Dataset:
@@ -211,7 +215,7 @@ def unlabelled_batches(
         pixels = _load(_files(unlabelled), settings, cache)
     rows = _positions(len(pixels), batch_size, shuffle, seed, repeat, skip_batches, drop_remainder)
     images = rows.map(_images(pixels), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return images.prefetch(tf.data.AUTOTUNE)
+    return images.prefetch(AHEAD)
 
 
 def _files(unlabelled: Unlabelled | None) -> list[str]:
@@ -255,4 +259,4 @@ def alternating_batches(
     pool = unlabelled_batches(
         pixels=pixels, batch_size=min(batch_size, len(pixels)), seed=seed + 1, drop_remainder=True
     )
-    return tf.data.Dataset.zip((labelled, pool)).prefetch(tf.data.AUTOTUNE)
+    return tf.data.Dataset.zip((labelled, pool)).prefetch(AHEAD)

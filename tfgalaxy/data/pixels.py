@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfgalaxy.configuration import check
+from tfgalaxy.data.autotuning import without_autotuning
 from tfgalaxy.data.catalogue import Catalogue
 from tfgalaxy.data.exclusions import Exclusion
 from tfgalaxy.data.images import decoder, is_fits, read_image
@@ -156,7 +157,7 @@ def _decode_plain(files: NDArray[np.object_], rows: NDArray[np.int64], preproces
         return row, decode_bytes(tf.io.read_file(file))
 
     paths = tf.constant([str(file) for file in files[rows]])
-    dataset = tf.data.Dataset.from_tensor_slices((rows, paths))
+    dataset = without_autotuning(tf.data.Dataset.from_tensor_slices((rows, paths)))
     dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return dataset.ignore_errors().batch(256).prefetch(2).as_numpy_iterator()
 
