@@ -16,13 +16,16 @@ __all__ = ["BATCH_SIZES", "LARGEST_BATCH", "write_warm_up"]
 
 # The largest batch that batching.config allows.
 LARGEST_BATCH = 64
-BATCH_SIZES = (1, LARGEST_BATCH)
+# In this order, and how often: the first real request, mostly of one picture, then finds what it needs where the last
+# ones left it. With the largest batch last it took two to three times the median, after a single small one 1.2 to 1.5.
+BATCH_SIZES = {LARGEST_BATCH: 1, 1: 5}
 
 
 def write_warm_up(
     path: str | os.PathLike[str], signatures: Mapping[str, Any], inputs: Mapping[str, np.ndarray], name: str
 ) -> None:
-    """Writes `tf_serving_warmup_requests`: a TFRecord of `PredictionLog`, for every signature at each batch size.
+    """Writes `tf_serving_warmup_requests`: a TFRecord of `PredictionLog`, for every signature at each batch size, the
+    largest first and the single row last, several times.
 
     Args:
         path: of the file.
@@ -31,10 +34,15 @@ def write_warm_up(
         name: the served model's.
     """
     with tf.io.TFRecordWriter(os.fspath(path)) as writer:
-        for signature, function in signatures.items():
-            for size in BATCH_SIZES:
-                tensors = {key: _tensor_proto(inputs[key], size) for key in input_names(function)}
-                writer.write(_prediction_log(name, signature, tensors).SerializeToString())
+        for size, repetitions in BATCH_SIZES.items():
+            requests = [
+                _prediction_log(
+                    name, signature, {key: _tensor_proto(inputs[key], size) for key in input_names(function)}
+                )
+                for signature, function in signatures.items()
+            ]
+            for request in requests * repetitions:
+                writer.write(request.SerializeToString())
 
 
 def _prediction_log(name: str, signature: str, tensors: Mapping[str, Any]) -> Any:

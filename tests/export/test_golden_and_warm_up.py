@@ -87,16 +87,20 @@ def test_warm_up_repeats_rows_and_stays_small(tmp_path):
     write_warm_up(tmp_path / "requests", signatures, inputs, "galaxy")
     records = [record.numpy() for record in tf.data.TFRecordDataset(str(tmp_path / "requests"))]
     requests = [message_class("PredictionLog").FromString(record).predict_log.request for record in records]
-    assert [request.model_spec.signature_name for request in requests] == ["by_bytes"] * 2 + ["sample"] * 2
+    # The largest batch first, single rows last: the first real request mostly holds one picture.
+    assert [request.model_spec.signature_name for request in requests] == ["by_bytes", "sample"] * 6
     assert {request.model_spec.name for request in requests} == {"galaxy"}
     from tensorflow.core.framework.tensor_pb2 import TensorProto
 
     def arrays(request):
         return {entry.key: tf.make_ndarray(TensorProto.FromString(entry.value)) for entry in request.inputs}
 
-    assert arrays(requests[0])["image_bytes"].tolist() == [b"a"]
-    assert arrays(requests[1])["image_bytes"].tolist()[:4] == [b"a", b"bb", b"ccc", b"a"]
-    large = arrays(requests[3])
+    assert arrays(requests[0])["image_bytes"].tolist()[:4] == [b"a", b"bb", b"ccc", b"a"]
+    assert len(arrays(requests[0])["image_bytes"]) == 64
+    large = arrays(requests[1])
     np.testing.assert_array_equal(large["image"], np.full([64, 4, 4, 3], 0.25))
     np.testing.assert_array_equal(large["seed"], np.arange(64) % 3)
-    assert len(records[3]) < 500
+    assert len(records[1]) < 500
+    for request in requests[2::2]:
+        assert arrays(request)["image_bytes"].tolist() == [b"a"]
+    assert [len(arrays(request)["seed"]) for request in requests[3::2]] == [1] * 5
