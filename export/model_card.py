@@ -10,6 +10,7 @@ from typing import Any
 from tfgalaxy.configuration import check, read_json
 from tfgalaxy.models import GalaxyVAE
 from tfgalaxy.stack import versions
+from tfgalaxy.training.clocks import MONITOR
 from tfgalaxy.training.run_directory import RunDirectory
 
 __all__ = ["model_card", "run_card"]
@@ -79,9 +80,9 @@ def _evaluated(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _validated(run: RunDirectory) -> dict[str, Any] | None:
     """Validation metrics of the best epoch among those in which the classifier's clock ran; None without validation."""
     with run.history_file.open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if row.get("log_likelihood") and row.get("val_log_likelihood")]
+        rows = [row for row in csv.DictReader(stream) if row.get("log_likelihood") and row.get(MONITOR)]
     if not rows:
         return None
-    best = max(rows, key=lambda row: float(row["val_log_likelihood"]))
+    best = max(rows, key=lambda row: float(row[MONITOR]))
     values = {name.removeprefix("val_"): float(text) for name, text in best.items() if name.startswith("val_") and text}
     return {"source": "validation", "epoch": int(best["epoch"]), **values}

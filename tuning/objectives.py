@@ -13,6 +13,7 @@ __all__ = ["DIRECTIONS", "check_objective", "objective"]
 DIRECTIONS = {
     "val_log_likelihood": "max",
     "val_accuracy": "max",
+    "val_multinomial_log_likelihood": "max",
     "val_loss": "min",
     "val_elbo": "max",
     "val_pixel_log_prob": "max",

@@ -18,11 +18,11 @@ from tfgalaxy.data.catalogue import Catalogue
 from tfgalaxy.data.pixels import Pixels
 from tfgalaxy.errors import InputError
 from tfgalaxy.files import atomic_directory
+from tfgalaxy.training.clocks import MONITOR
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.regimes import phases
 from tfgalaxy.training.run import train
 from tfgalaxy.training.run_directory import RunDirectory
-from tfgalaxy.training.run_log import MONITOR
 from tfgalaxy.tuning.median_stopping import MedianStopping
 from tfgalaxy.tuning.search_directory import SearchDirectory
 
@@ -48,8 +48,8 @@ class TrialResult:
     """How a trial ended.
 
     Attributes:
-        scores: of each run: the objective at the epoch whose weights it keeps, the one of the best validation
-            log-likelihood.
+        scores: of each run: the objective at the epoch whose weights it keeps, the best by
+            `tfgalaxy.training.clocks.MONITOR`.
         epochs: with the classifier's clock, of all runs.
         seconds: of all epochs, those of a shared start included; without those of teachers.
         is_whole: whether every run came to the end that `tfgalaxy train` would have come to.

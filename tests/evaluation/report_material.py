@@ -67,7 +67,8 @@ def make_history():
     start = [{"epoch": e, "phase": "unlabelled", "elbo": -9000 * 0.05**e, "contrast": 3 - e / 9} for e in range(9)]
     both = [{"epoch": e, "phase": "alternating", "elbo": 100 + e, "log_likelihood": -3 + e / 9} for e in range(9, 20)]
     rows = [{**row, "val_elbo": row["elbo"] - 50, "seconds": 2.0} for row in [*start, *both]]
-    return pd.DataFrame(rows).assign(val_log_likelihood=[-abs(e - 15) / 9 for e in range(20)])
+    likelihoods = [-abs(e - 15) / 9 for e in range(20)]
+    return pd.DataFrame(rows).assign(val_log_likelihood=likelihoods, val_multinomial_log_likelihood=likelihoods)
 
 
 def make_shown(questions, judged, has_vae, count):

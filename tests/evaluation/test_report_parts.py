@@ -162,7 +162,7 @@ def test_verdict_is_by_the_interval():
 
 def test_best_epoch_is_among_those_of_the_classifier():
     run = make_material(10).run
-    run.history.loc[0, "val_log_likelihood"] = 99.0
+    run.history.loc[0, "val_multinomial_log_likelihood"] = 99.0
     assert best_epoch(run) == 15
 
 

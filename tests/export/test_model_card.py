@@ -7,15 +7,16 @@ from export_model import make_model
 
 from tfgalaxy.errors import InputError
 from tfgalaxy.export.model_card import model_card, run_card
+from tfgalaxy.training.clocks import MONITOR
 from tfgalaxy.training.config import RunConfig
 from tfgalaxy.training.run_directory import RunDirectory
 
 EPOCHS = [
     # The VAE's clock alone: its validation counts for nothing.
-    {"epoch": 0, "phase": "unlabelled", "log_likelihood": "", "val_log_likelihood": -0.1, "val_accuracy": 0.9},
-    {"epoch": 1, "phase": "alternating", "log_likelihood": -0.7, "val_log_likelihood": -0.6, "val_accuracy": 0.8},
-    {"epoch": 2, "phase": "alternating", "log_likelihood": -0.5, "val_log_likelihood": -0.5, "val_accuracy": 0.85},
-    {"epoch": 3, "phase": "alternating", "log_likelihood": -0.3, "val_log_likelihood": -0.55, "val_accuracy": 0.84},
+    {"epoch": 0, "phase": "unlabelled", "log_likelihood": "", MONITOR: -0.1, "val_accuracy": 0.9},
+    {"epoch": 1, "phase": "alternating", "log_likelihood": -0.7, MONITOR: -0.6, "val_accuracy": 0.8},
+    {"epoch": 2, "phase": "alternating", "log_likelihood": -0.5, MONITOR: -0.5, "val_accuracy": 0.85},
+    {"epoch": 3, "phase": "alternating", "log_likelihood": -0.3, MONITOR: -0.55, "val_accuracy": 0.84},
 ]
 
 
@@ -43,9 +44,9 @@ def test_data_votes_and_seed_of_the_run(run):
 
 
 def test_validation_metrics_of_the_epoch_that_was_kept(run):
-    expected = {"source": "validation", "epoch": 2, "log_likelihood": -0.5, "accuracy": 0.85}
+    expected = {"source": "validation", "epoch": 2, "multinomial_log_likelihood": -0.5, "accuracy": 0.85}
     assert run_card(run)["metrics"] == expected
-    run.write_history([{**row, "val_log_likelihood": ""} for row in EPOCHS])
+    run.write_history([{**row, MONITOR: ""} for row in EPOCHS])
     assert run_card(run)["metrics"] is None
 
 

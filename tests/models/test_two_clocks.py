@@ -154,5 +154,7 @@ def test_evaluate_and_predict_agree(batch):
     parameters = VoteParameters(np.log(outputs["fraction"]), np.log(outputs["concentration"]))
     expected = np.mean(np.sum(vote_log_prob(model.questions, votes, parameters), axis=-1))
     assert report["log_likelihood"] == pytest.approx(expected, rel=1e-4)
+    by_fractions = np.sum(vote_log_prob(model.questions, votes, parameters._replace(log_concentration=None)), axis=-1)
+    assert report["multinomial_log_likelihood"] == pytest.approx(np.mean(by_fractions), rel=1e-4)
     first = outputs["fraction"][:, :3].argmax(-1) == votes[:, :3].argmax(-1)
     assert report["accuracy"] == pytest.approx(first.mean())

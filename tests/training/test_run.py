@@ -179,7 +179,7 @@ def test_early_stopping_keeps_the_best_epoch(catalogue, tmp_path):
         quiet=True,
     )
     rows = list(csv.DictReader(run.history_file.open()))
-    scores = [float(row["val_log_likelihood"]) for row in rows]
+    scores = [float(row["val_multinomial_log_likelihood"]) for row in rows]
     # It stops one epoch after the first that gains nothing, so the best one is the last but one.
     assert len(rows) == min(8, int(np.argmax(scores)) + 2)
 

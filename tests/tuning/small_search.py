@@ -1,5 +1,6 @@
 """A search small enough to run within seconds."""
 
+import csv
 import sys
 
 from small_model import SMALL
@@ -34,3 +35,10 @@ if __name__ == "__main__":  # a search that a test kills
     tf.config.run_functions_eagerly(True)
     config = CONFIG.replace(training=CONFIG.training.replace(epochs=4))
     search(sys.argv[2], open_galaxies(Path(sys.argv[1])), config, SPACE, algorithm="random", trials=3, quiet=True)
+
+
+def kept_score(run, objective="val_log_likelihood"):
+    """The objective at the epoch whose weights a run keeps, read off its history."""
+    with run.history_file.open() as stream:
+        rows = list(csv.DictReader(stream))
+    return float(max(rows, key=lambda row: float(row["val_multinomial_log_likelihood"]))[objective])

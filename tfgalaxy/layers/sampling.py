@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -202,14 +202,26 @@ def moved_sample(
         compiled: whether XLA compiles it, which takes a third of the time: in training only, where batches have one
             size. A served graph must not hold XLA, and each new size of a batch would be compiled anew.
     """
-    x, y = (points[:, axis].astype(np.float32) for axis in (0, 1))
+    matrices = tf.cast(matrices, tf.float32)
+    if compiled:
+        return _compiled_sample(np.asarray(points, np.float64).tobytes())(images, matrices)
+    return _moved_sample(images, matrices, points)
+
+
+def _moved_sample(images: tf.Tensor, matrices: tf.Tensor, points: NDArray[np.float64]) -> tf.Tensor:
+    x, y = (tf.constant(points[:, axis].astype(np.float32)) for axis in (0, 1))
+    return _bilinear(images, *moved_planes(matrices, x, y), "nearest")
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled_sample(points: bytes) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """One function for all that samples at the same points: XLA compiles it once for the three views of a step."""
+    of_points = np.frombuffer(points).reshape(-1, 2)
 
     def sample(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
-        return _bilinear(images, *moved_planes(matrices, tf.constant(x), tf.constant(y)), "nearest")
+        return _moved_sample(images, matrices, of_points)
 
-    if compiled:
-        sample = tf.function(sample, jit_compile=True)
-    return sample(images, tf.cast(matrices, tf.float32))
+    return tf.function(sample, autograph=False, jit_compile=True)
 
 
 def bilinear_sample(images: tf.Tensor, points: tf.Tensor, fill: Fill = "nearest") -> tf.Tensor:

@@ -23,6 +23,7 @@ __all__ = ["FineTune", "TwoClocks"]
 FineTune = Literal["classifier-and-encoder", "classifier"]
 
 TERMS = ("loss", "elbo", "pixel_log_prob", "kl_divergence", "contrast", "log_likelihood", "accuracy")
+TERMS += ("multinomial_log_likelihood",)  # of validation alone
 
 
 class Elbo(NamedTuple):
@@ -45,7 +46,7 @@ class TwoClocks(keras.Model):
 
     Reported, as means over the epoch: `loss` (the sum of what was minimised), `elbo`, `pixel_log_prob`,
     `kl_divergence` in nats per image, `contrast`, `log_likelihood` (votes, nats per galaxy), `accuracy` (first
-    question).
+    question); by validation also `multinomial_log_likelihood`, that of the votes by their expected fractions alone.
     """
 
     questions: Questions
@@ -295,9 +296,13 @@ class TwoClocks(keras.Model):
         if labelled is None:
             return self._report(terms)
         parameters = self.predicted_votes(images)
-        log_prob = tf.reduce_sum(vote_log_prob(self.questions, labelled[1], parameters), axis=-1)
+        log_prob, of_fractions = (
+            tf.reduce_sum(vote_log_prob(self.questions, labelled[1], given), axis=-1)
+            for given in (parameters, parameters._replace(log_concentration=None))
+        )
         hits = self._first_question_hits(labelled[1], vote_fractions(self.questions, parameters.logits))
-        return self._report({**terms, "loss": -log_prob, "log_likelihood": log_prob, "accuracy": hits}, labelled[1])
+        votes_report = {"log_likelihood": log_prob, "multinomial_log_likelihood": of_fractions, "accuracy": hits}
+        return self._report({**terms, "loss": -log_prob, **votes_report}, labelled[1])
 
     def _test_elbo(self, images: tf.Tensor) -> Elbo:
         polar, pose = self.canonical_view(images)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from tfgalaxy.training.config import TrainingConfig
 
-__all__ = ["CLOCKS", "clock_of", "vae_clock_runs"]
+__all__ = ["CLOCKS", "MONITOR", "clock_of", "vae_clock_runs"]
 
 # `loss` is the sum over the clocks that ran in an epoch, and of neither.
 CLOCKS = {
     "vae": ("elbo", "pixel_log_prob", "kl_divergence", "contrast"),
-    "classifier": ("log_likelihood", "accuracy"),
+    "classifier": ("log_likelihood", "multinomial_log_likelihood", "accuracy"),
 }
+# What a run's best epoch is told by: the likelihood of the validation galaxies' votes by expected fractions alone. How
+# far volunteers stray from those is fitted to the same galaxies in the end; what training makes of it is too certain
+# long before the fractions are at their best (docs/label-efficiency.md).
+MONITOR = "val_multinomial_log_likelihood"
 
 
 def clock_of(quantity: str) -> str:

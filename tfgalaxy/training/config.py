@@ -61,7 +61,7 @@ class TrainingConfig(Configuration):
             classifier's clock then learns from the votes that they expect for the galaxies without votes too
             (`tfgalaxy.training.teachers`); 0 for none.
         voted_share: share of the galaxies in a classifier step that have volunteers' votes, where there are teachers.
-        patience: epochs without a better validation log-likelihood before the run stops; None never stops it early. The
+        patience: epochs without a better `MONITOR` (`clocks.py`) before the run stops; None never stops it early. The
             weights of the best epoch are kept in any case.
         classifier_learning_rate: of the supervised regime, at the start; falls to 0 along a cosine.
         fine_tuning_learning_rate: the same for the classifier's clock of the other regimes, which finds a trained

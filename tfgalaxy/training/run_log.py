@@ -10,21 +10,21 @@ import numpy as np
 import tensorflow as tf
 
 from tfgalaxy.training.checkpoint import load_state, save_state
+from tfgalaxy.training.clocks import MONITOR
 from tfgalaxy.training.regimes import Phase
 from tfgalaxy.training.run_directory import RunDirectory
 from tfgalaxy.training.weight_average import WeightAverage, get_values, set_values
 
 __all__ = ["RunLog"]
 
-MONITOR = "val_log_likelihood"
-
 
 class RunLog(keras.callbacks.Callback):
     """Writes history and checkpoint after each epoch, remembers the best epoch, and stops a run that has stopped
     gaining.
 
-    The best epoch is the one with the highest validation log-likelihood of the votes among those in which the
-    classifier's clock ran; without validation galaxies the last one. Its weights are the average ones.
+    The best epoch is the one with the highest `MONITOR`, the multinomial log-likelihood of the validation galaxies'
+    votes, among those in which the classifier's clock ran; without validation galaxies the last one. Its weights are
+    the average ones.
 
     Args:
         run: where to write.

@@ -16,7 +16,7 @@ from tfgalaxy.evaluation.learning_curves import learning_curve, quantities_of
 from tfgalaxy.evaluation.score_figures import compare_evaluations, interval_coverage
 from tfgalaxy.evaluation.table import format_number
 from tfgalaxy.evaluation.vote_figures import confusion_counts, confusion_matrix, reliability_diagram
-from tfgalaxy.training.clocks import CLOCKS
+from tfgalaxy.training.clocks import CLOCKS, MONITOR
 
 if TYPE_CHECKING:
     from tfgalaxy.evaluation.report.material import ReportMaterial, RunRecord
@@ -53,12 +53,12 @@ def file_name(*parts: str) -> str:
 
 
 def best_epoch(run: RunRecord) -> float | None:
-    """The epoch whose weights the run kept: the highest validation log-likelihood while the classifier's clock ran."""
-    history, monitor = run.history, "val_log_likelihood"
-    if monitor not in history or "log_likelihood" not in history:
+    """The epoch whose weights the run kept: the best by `MONITOR` while the classifier's clock ran."""
+    history = run.history
+    if MONITOR not in history or "log_likelihood" not in history:
         return None
-    scores = history.loc[np.isfinite(history["log_likelihood"]), ["epoch", monitor]].dropna()
-    return None if scores.empty else float(scores["epoch"][scores[monitor].idxmax()])
+    scores = history.loc[np.isfinite(history["log_likelihood"]), ["epoch", MONITOR]].dropna()
+    return None if scores.empty else float(scores["epoch"][scores[MONITOR].idxmax()])
 
 
 def learning_panels(run: RunRecord) -> dict[str, list[Panel]]:
