@@ -15,6 +15,7 @@ from speed_data import Galaxies, Sizes, cached_galaxies
 from speed_report import Measured, Section
 from speed_steps import make_model
 
+from tfgalaxy.layers import sampling
 from tfgalaxy.models import GalaxyVAE
 from tfgalaxy.training.batches import phase_batches
 from tfgalaxy.training.config import TrainingConfig
@@ -85,8 +86,11 @@ def _fit(model: GalaxyVAE, pairs: tf.data.Dataset, sizes: Sizes, epochs: int, cl
 
 
 def _tracing(pairs: tf.data.Dataset, sizes: Sizes, precision: str) -> Iterator[tuple[float, float]]:
-    """Seconds from the start of `fit` to the end of its first step, and of a later step; each time of a new model."""
+    """Seconds from the start of `fit` to the end of its first step, and of a later step; each time of a new model that
+    finds nothing which an earlier one has had compiled.
+    """
     for _ in range(sizes.starts):
+        sampling._compiled_sample.cache_clear()
         model, clock = make_model(sizes, precision), StepClock()
         start = time.perf_counter()
         _fit(model, pairs, sizes, 1, clock)

@@ -46,18 +46,20 @@ def vote_fractions(questions: Questions, logits: tf.Tensor) -> tf.Tensor:
     return tf.concat([tf.nn.softmax(logits[:, part]) for part in questions.slices], axis=-1)
 
 
-def _question_log_prob(votes: tf.Tensor, logits: tf.Tensor, log_concentration: tf.Tensor | None) -> tf.Tensor:
-    """log p(votes) of one question: votes and logits [B, K], log_concentration [B] or None; gives [B]."""
+def _log_prob(votes: tf.Tensor, logits: tf.Tensor, log_concentration: tf.Tensor | None) -> tf.Tensor:
+    """log p(votes) of N questions with K answers each: votes and logits [B, N, K], log_concentration [B, N] or None;
+    gives [B, N].
+    """
     total = tf.reduce_sum(votes, axis=-1)
     asked = total > 0
     # Where nobody was asked, a stand-in vote keeps value and gradient finite; its term is then dropped. The
     # Dirichlet-multinomial of TFP is undefined at a total of zero.
-    safe = tf.where(asked[:, tf.newaxis], votes, tf.one_hot(0, votes.shape[-1]))
+    safe = tf.where(asked[..., tf.newaxis], votes, tf.one_hot(0, votes.shape[-1]))
     safe_total = tf.where(asked, total, 1.0)
     if log_concentration is None:
         distribution = tfd.Multinomial(safe_total, logits=logits)
     else:
-        concentration = tf.exp(log_concentration)[:, tf.newaxis] * tf.nn.softmax(logits)
+        concentration = tf.exp(log_concentration)[..., tf.newaxis] * tf.nn.softmax(logits)
         # A fraction that underflows to 0 would make lgamma(0) - lgamma(0): not a number.
         distribution = tfd.DirichletMultinomial(safe_total, tf.maximum(concentration, 1e-6))
     return tf.where(asked, distribution.log_prob(safe), 0.0)
@@ -69,14 +71,18 @@ def vote_log_prob(questions: Questions, votes: tf.Tensor, parameters: VoteParame
     Multinomial votes are the paper's. Dirichlet-multinomial ones have p ~ Dirichlet(concentration * fraction) first, so
     that the volunteers of one galaxy may disagree with the prediction together. Votes need not be whole numbers.
     """
-    votes = tf.cast(votes, tf.float32)
-    logits = tf.cast(parameters.logits, tf.float32)
-    terms = []
-    for index, part in enumerate(questions.slices):
-        concentration = parameters.log_concentration
-        own = None if concentration is None else tf.cast(concentration[:, index], tf.float32)
-        terms.append(_question_log_prob(votes[:, part], logits[:, part], own))
-    return tf.stack(terms, axis=-1)
+    sizes = [len(question.answers) for question in questions.questions]
+    by_question = [tf.split(tf.cast(values, tf.float32), sizes, axis=-1) for values in (votes, parameters.logits)]
+    if parameters.log_concentration is not None:
+        by_question.append(tf.unstack(tf.cast(parameters.log_concentration, tf.float32), axis=-1))
+    terms: dict[int, tf.Tensor] = {}
+    # Questions with as many answers as each other together: half of the operations to trace.
+    for size in sorted(set(sizes)):
+        alike = [index for index, other in enumerate(sizes) if other == size]
+        joined = [tf.stack([values[index] for index in alike], axis=1) for values in by_question]
+        log_prob = _log_prob(*joined, *[None] * (3 - len(joined)))
+        terms.update(zip(alike, tf.unstack(log_prob, axis=-1), strict=True))
+    return tf.stack([terms[index] for index in range(questions.num_questions)], axis=-1)
 
 
 def smooth_votes(questions: Questions, votes: tf.Tensor, mean_fractions: tf.Tensor, share: float) -> tf.Tensor:
