@@ -22,8 +22,17 @@ __all__ = ["FineTune", "TwoClocks"]
 
 FineTune = Literal["classifier-and-encoder", "classifier"]
 
-TERMS = ("loss", "elbo", "pixel_log_prob", "kl_divergence", "contrast", "log_likelihood", "accuracy")
-TERMS += ("multinomial_log_likelihood",)  # of validation alone
+# The last one of validation alone.
+TERMS = (
+    "loss",
+    "elbo",
+    "pixel_log_prob",
+    "kl_divergence",
+    "contrast",
+    "log_likelihood",
+    "accuracy",
+    "multinomial_log_likelihood",
+)
 
 
 class Elbo(NamedTuple):
