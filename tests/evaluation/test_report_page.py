@@ -81,7 +81,7 @@ def test_every_picture_and_figure_says_what_it_shows(text):
     pictures, plots = page.all("img"), [svg for svg in page.all("svg") if svg.get("class") == "plot"]
     assert len(pictures) == 3 * 6 * 3 + 4 * 2 + 6
     assert all(picture["alt"] for picture in pictures)
-    assert len(plots) == 3 + 4 + 3 + 1 + 3
+    assert len(plots) == 4 + 4 + 3 + 1 + 3
     assert all(plot["aria-label"] and plot["role"] == "img" for plot in plots)
 
 

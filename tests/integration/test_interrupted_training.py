@@ -19,11 +19,11 @@ from tfgalaxy.command_classes import resume_command
 from tfgalaxy.data.simulation import simulate
 from tfgalaxy.training.config import DataConfig, RunConfig, TrainingConfig
 
-EPOCHS = 3
+EPOCHS = 10
 CONFIG = RunConfig(
     data=DataConfig(questions="gz1"),
     model=SMALL.replace(prediction_views=1),
-    # Enough steps that an epoch takes longer than seeing that the one before is over.
+    # Enough steps that the epochs left take far longer than seeing that the first is over, on a busy machine too.
     training=TrainingConfig(regime="supervised", batch_size=8, steps_per_epoch=40, epochs=EPOCHS),
 )
 TFGALAXY = (sys.executable, "-m", "tfgalaxy.cli")
