@@ -19,11 +19,11 @@ from tfgalaxy.command_classes import resume_command
 from tfgalaxy.data.simulation import simulate
 from tfgalaxy.training.config import DataConfig, RunConfig, TrainingConfig
 
-EPOCHS = 10
+EPOCHS = 3
 CONFIG = RunConfig(
     data=DataConfig(questions="gz1"),
     model=SMALL.replace(prediction_views=1),
-    # Enough steps that the epochs left take far longer than seeing that the first is over, on a busy machine too.
+    # Enough steps that an epoch takes longer than seeing that the one before is over.
     training=TrainingConfig(regime="supervised", batch_size=8, steps_per_epoch=40, epochs=EPOCHS),
 )
 TFGALAXY = (sys.executable, "-m", "tfgalaxy.cli")
@@ -49,7 +49,7 @@ def interrupt(command, moment, error_file, limit=120.0):
     Processor time, for a person's five seconds are those of an idle machine: a busy one runs all programs late.
     """
     with error_file.open("wb") as error:
-        process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=error)
+        process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=error, preexec_fn=_heed_interrupts)
         end = time.monotonic() + limit
         while not moment() and time.monotonic() < end and process.is_running():
             time.sleep(0.02)
@@ -57,6 +57,11 @@ def interrupt(command, moment, error_file, limit=120.0):
         process.send_signal(signal.SIGINT)
         _, status, after = os.wait4(process.pid, 0)
     return os.waitstatus_to_exitcode(status), after.ru_utime + after.ru_stime - before.user - before.system
+
+
+def _heed_interrupts():
+    # What a shell starts in the background ignores SIGINT, and so does all that it starts, these tests among it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.slow
