@@ -24,10 +24,11 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from serving import Figure, report
 
+from tfgalaxy.data.decoding_threads import map_in_order
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.export import ImageFiles, Predictor, folder_images, open_predictor
 from tfgalaxy.export.prediction import predicted_parts
-from tfgalaxy.export.prediction_stream import decoded_blocks, map_in_order
+from tfgalaxy.export.prediction_stream import decoded_blocks
 from tfgalaxy.export.prediction_table import write_tables
 
 

@@ -44,4 +44,7 @@ def finite_pixels(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     least, greatest = (reduce(image, axis=[1, 2, 3]) for reduce in (tf.reduce_min, tf.reduce_max))
     usable = (least >= lower) & (greatest <= upper)
     # The first version of `tf.where` takes whole rows; the second one would compare pixel by pixel, six times slower.
-    return tf.compat.v1.where(usable, image, tf.zeros_like(image)), tf.cast(usable, tf.float32)
+    image = tf.cond(
+        tf.reduce_all(usable), lambda: image, lambda: tf.compat.v1.where(usable, image, tf.zeros_like(image))
+    )
+    return image, tf.cast(usable, tf.float32)

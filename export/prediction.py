@@ -15,6 +15,7 @@ import pandas as pd
 import tensorflow as tf
 
 from tfgalaxy.configuration import read_json
+from tfgalaxy.data.decoding_threads import map_in_order
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.data.questions import Questions
 from tfgalaxy.errors import InputError
@@ -26,7 +27,7 @@ from tfgalaxy.export.prediction_columns import (
     prediction_table,
 )
 from tfgalaxy.export.prediction_inputs import ImageFiles, PredictionInputs
-from tfgalaxy.export.prediction_stream import BLOCK_ROWS, Block, decoded_blocks, map_in_order
+from tfgalaxy.export.prediction_stream import BLOCK_ROWS, Block, decoded_block
 from tfgalaxy.export.signatures import ServedModel, preprocessing_of
 from tfgalaxy.training.run_directory import RunDirectory
 
@@ -222,10 +223,11 @@ def predicted_parts(
     reasons: list[str] = []
     numbers: list[np.ndarray] = []
 
-    def values(block: Block) -> tuple[Block, np.ndarray]:
+    def values(first: int) -> tuple[Block, np.ndarray]:
+        block = decoded_block(inputs, predictor.preprocessing, first)
         return block, column_values(predictor.questions, voters, _outputs(predictor, block, embedding), sizes)
 
-    for block, numbers_of_block in map_in_order(values, decoded_blocks(inputs, predictor.preprocessing, start)):
+    for block, numbers_of_block in map_in_order(values, range(start, total, BLOCK_ROWS)):
         reasons += block.reasons
         numbers.append(numbers_of_block)
         stop = block.start + len(block.reasons)

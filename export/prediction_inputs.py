@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfgalaxy.configuration import check
 from tfgalaxy.data.columns import ColumnConvention, match_names
@@ -39,11 +40,15 @@ class PredictionInputs(Protocol):
     def names(self, start: int, stop: int) -> tuple[list[str], list[str]]:
         """Ids and files of some rows."""
 
-    def contents(self, start: int) -> Any:
-        """A `tf.data.Dataset` of (row int64, bytes) from a row on, in order; it may leave rows out."""
+    def contents(self, start: int, stop: int) -> tuple[NDArray[np.int64], Any]:
+        """Numbers [k] of the rows from `start` to `stop` that hold a JPEG or PNG, and its bytes, a string tensor [k].
+        Called by several threads at a time. `tf.errors.OpError` if one cannot be read.
+        """
 
     def read(self, row: int, preprocessing: Preprocessing) -> np.ndarray:
-        """One row that `contents` left out or that did not decode, uint8 [S, S, C]; `InputError` says why not."""
+        """One row that `contents` leaves out or beside one that is broken, uint8 [S, S, C]; `InputError` says why
+        not.
+        """
 
     def fingerprint(self) -> str:
         """A hash that changes when the rows do, or the files that they stand in."""
@@ -85,17 +90,20 @@ class ImageFiles:
         """Ids and files of some rows."""
         return self.ids[start:stop], self.files[start:stop]
 
-    def contents(self, start: int) -> Any:
-        """A `tf.data.Dataset` of (row, bytes) of the JPEG and PNG files from a row on."""
+    def contents(self, start: int, stop: int) -> tuple[NDArray[np.int64], Any]:
+        """Numbers [k] and bytes, a string tensor [k], of the JPEG and PNG files among some rows.
+
+        Raises:
+            tf.errors.OpError: one of them cannot be read.
+        """
         import tensorflow as tf
 
+        from tfgalaxy.data.decoding_threads import read_files
         from tfgalaxy.data.images import is_fits
 
-        rows = range(start, len(self.files))
+        rows = range(start, stop)
         plain = np.array([row for row in rows if row not in self.reasons and not is_fits(self.files[row])], np.int64)
-        paths = tf.constant([os.fsencode(self.files[row]) for row in plain], tf.string)
-        dataset = tf.data.Dataset.from_tensor_slices((plain, paths))
-        return dataset.map(lambda row, path: (row, tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE)
+        return plain, read_files(tf.constant([os.fsencode(self.files[row]) for row in plain], tf.string))
 
     def read(self, row: int, preprocessing: Preprocessing) -> np.ndarray:
         """One file, uint8 [S, S, C].

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,6 @@ from tfgalaxy.export.record_features import (
 )
 
 __all__ = ["RecordImages"]
-
-_READ_AHEAD = 64
-
 
 class RecordImages:
     """Images in TFRecord files, one `tf.train.Example` a record.
@@ -66,18 +62,12 @@ class RecordImages:
         rows = range(start, min(stop, len(self)))
         return [self._id(row) for row in rows], [self._place(row)[0] for row in rows]
 
-    def contents(self, start: int) -> Any:
-        """A `tf.data.Dataset` of (row, bytes) of the records from a row on."""
+    def contents(self, start: int, stop: int) -> tuple[NDArray[np.int64], Any]:
+        """Numbers [k] and bytes, a string tensor [k], of some records' images."""
         import tensorflow as tf
 
-        def blocks() -> Iterator[tuple[NDArray[np.int64], list[bytes]]]:
-            # Many records a step: the step from Python into the pipeline costs more than reading one.
-            for first in range(start, len(self), _READ_AHEAD):
-                rows = np.arange(first, min(first + _READ_AHEAD, len(self)), dtype=np.int64)
-                yield rows, [self._image_bytes(row) for row in rows]
-
-        specification = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.string))
-        return tf.data.Dataset.from_generator(blocks, output_signature=specification).prefetch(2).unbatch()
+        rows = np.arange(start, stop, dtype=np.int64)
+        return rows, tf.constant([image_of(self._features(row), self.image_feature) for row in rows], tf.string)
 
     def read(self, row: int, preprocessing: Preprocessing) -> np.ndarray:
         """One row, uint8 [S, S, C].
@@ -112,9 +102,6 @@ class RecordImages:
         with open(self._place(row)[0], "rb") as stream:
             stream.seek(int(self._offsets[row]))
             return record_features(stream.read(record_length(stream.read(RECORD_HEAD))))
-
-    def _image_bytes(self, row: int) -> bytes:
-        return image_of(self._features(row), self.image_feature)
 
     def _id(self, row: int) -> str:
         return name_of(self._features(row), self.id_feature, *self._place(row))

@@ -87,14 +87,18 @@ class PosePredictor(keras.layers.Layer):
         rings = radii // self.pool
         # TensorFlow's pooling takes three times as long in float64.
         x = tf.add_n(tf.unstack(tf.reshape(x, [-1, rings, self.pool, angles, channels]), axis=2)) / self.pool
-        x = _convolved(x, tf.cast(self.kernel, tf.float64))  # [B, A, R / pool * F]
-        mean = tf.reduce_mean(x, axis=[1, 2], keepdims=True)
-        variance = tf.reduce_mean(tf.square(x), axis=[1, 2], keepdims=True) - tf.square(mean)  # exact in float64
+        # Each value is a sum of few terms, whose order is the same in all batches.
+        x = _convolved(tf.cast(x, tf.float32), tf.cast(self.kernel, tf.float32))  # [B, A, R / pool * F]
+        row = tf.cast(tf.reshape(x, [-1, 1, angles * x.shape[-1]]), tf.float64)
+        mean = tf.reduce_mean(row, axis=2, keepdims=True)
+        # As a product, that the squares need not be kept; exact in float64.
+        variance = tf.matmul(row, row, transpose_b=True) / row.shape[-1] - tf.square(mean)
         gamma, beta = (tf.tile(tf.cast(value, tf.float64), [rings]) for value in (self.gamma, self.beta))
         scale = gamma * tf.math.rsqrt(variance + 1e-8)
-        x = tf.nn.relu(x * scale + (beta - mean * scale))
-        kernel = tf.cast(self.logit_kernel, tf.float64)
-        return tf.reshape(tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), kernel), [-1, angles])
+        shift = beta - mean * scale
+        x = tf.nn.relu(x * tf.cast(scale, tf.float32) + tf.cast(shift, tf.float32))
+        features = tf.cast(tf.reshape(x, [-1, x.shape[-1]]), tf.float64)
+        return tf.reshape(tf.matmul(features, tf.cast(self.logit_kernel, tf.float64)), [-1, angles])
 
     def call(self, polar: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The angle of a round galaxy hangs on the last digits, which differ between batches of one image and of many:

@@ -85,7 +85,8 @@ def fixed_views(polar: tf.Tensor, count: int, stride: int) -> tuple[tf.Tensor, l
     for view, flip in enumerate(mirrored):
         # Mirrored about the x axis: angle a becomes -a, so that index 0 stays and the others are reversed.
         image = tf.roll(tf.reverse(polar, axis=[2]), 1, axis=2) if flip else polar
-        views.append(tf.roll(image, (view // 2) * stride // pairs, axis=2))
+        shift = (view // 2) * stride // pairs
+        views.append(tf.roll(image, shift, axis=2) if shift else image)
     return tf.concat(views, axis=0), mirrored
 
 
