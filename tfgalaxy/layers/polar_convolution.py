@@ -51,12 +51,15 @@ def _steps_as_channels(polar: tf.Tensor, stride: int) -> tf.Tensor:
     return tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [-1, rings, angles, stride**2 * channels])
 
 
-def polar_convolution(polar: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
-    """[B, R, A, C] convolved with a square kernel [k, k, C, F], k - stride even: [B, R / stride, A / stride, F]."""
+def polar_convolution(polar: tf.Tensor, kernel: tf.Tensor, stride: int = 1, trained: bool = True) -> tf.Tensor:
+    """[B, R, A, C] convolved with a square kernel [k, k, C, F], k - stride even: [B, R / stride, A / stride, F].
+
+    `trained` says whether its gradient is asked for: then another way is faster.
+    """
     size, _, channels, filters = kernel.shape
     margin = (size - stride) // 2
     padded = pad_angle(pad_radius(polar, margin), margin, margin)
-    if stride > 1 and size % stride == 0:
+    if trained and stride > 1 and size % stride == 0:
         # The same sums with the positions of a step as channels: the gradient of few channels is five times slower.
         steps = size // stride
         padded = _steps_as_channels(padded, stride)
@@ -116,9 +119,11 @@ class PolarConv2D(keras.layers.Layer):
     def call(self, polar: tf.Tensor) -> tf.Tensor:
         return self.convolve(polar, self.kernel, self.bias)
 
-    def convolve(self, polar: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
-        """The convolution with other weights of the same shapes."""
-        result = polar_convolution(polar, tf.cast(kernel, polar.dtype), self.stride)
+    def convolve(
+        self, polar: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, trained: bool = True
+    ) -> tf.Tensor:
+        """The convolution with other weights of the same shapes; `trained` as for `polar_convolution`."""
+        result = polar_convolution(polar, tf.cast(kernel, polar.dtype), self.stride, trained)
         return result if bias is None else tf.nn.bias_add(result, tf.cast(bias, result.dtype))
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[int | None, ...]:

@@ -87,10 +87,10 @@ class PosePredictor(keras.layers.Layer):
         rings = radii // self.pool
         # TensorFlow's pooling takes three times as long in float64.
         x = tf.add_n(tf.unstack(tf.reshape(x, [-1, rings, self.pool, angles, channels]), axis=2)) / self.pool
+        mean = _mean_convolved(x, tf.cast(self.kernel, tf.float64))  # [B, 1, 1]
         # Each value is a sum of few terms, whose order is the same in all batches.
         x = _convolved(tf.cast(x, tf.float32), tf.cast(self.kernel, tf.float32))  # [B, A, R / pool * F]
         row = tf.cast(tf.reshape(x, [-1, 1, angles * x.shape[-1]]), tf.float64)
-        mean = tf.reduce_mean(row, axis=2, keepdims=True)
         # As a product, that the squares need not be kept; exact in float64.
         variance = tf.matmul(row, row, transpose_b=True) / row.shape[-1] - tf.square(mean)
         gamma, beta = (tf.tile(tf.cast(value, tf.float64), [rings]) for value in (self.gamma, self.beta))
@@ -157,6 +157,19 @@ def _convolved(polar: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     weights = tf.reshape(weights, [size * span, group * kernel.shape[3]])
     product = tf.matmul(tf.reshape(windows, [-1, size * span]), weights)
     return tf.reshape(product, [-1, angles, rings * kernel.shape[3]])
+
+
+def _mean_convolved(polar: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Mean of `_convolved` over all angles, rings and filters, [B, 1, 1], from the means of the rings: each position of
+    the kernel sees every angle once.
+    """
+    size, filters, (rings, _, channels) = kernel.shape[0], kernel.shape[3], polar.shape[1:]
+    source = np.arange(rings)[:, np.newaxis] + np.arange(size) - size // 2  # the ring that position i sees from ring r
+    source = np.where(source < 0, -1 - source, source)  # across the pole; beyond the outermost ring are zeros
+    counts = np.stack([np.sum(source == ring, axis=0) for ring in range(rings)])
+    weights = tf.einsum("ri,ijcf->rc", tf.constant(counts / (rings * filters), kernel.dtype), kernel)
+    means = tf.reshape(tf.reduce_mean(polar, axis=2), [-1, rings * channels])
+    return tf.matmul(means, tf.reshape(weights, [-1, 1]))[..., tf.newaxis]
 
 
 def _standardised(x: tf.Tensor, taper: NDArray[np.float64]) -> tf.Tensor:

@@ -89,7 +89,7 @@ class PolarEncoder(keras.layers.Layer):
                 # Folded into the convolution, which the graph's optimiser then joins with offset and ReLU.
                 scale, offset = normalization.scale_and_offset(clock)
                 kernel = tf.convert_to_tensor(convolution.kernel)
-                x = convolution.convolve(x, kernel * tf.cast(scale, kernel.dtype), offset)
+                x = convolution.convolve(x, kernel * tf.cast(scale, kernel.dtype), offset, trained=False)
             x = tf.nn.relu(x)
         return x  # [B, R / 2^n, A / 2^n, filters[-1]]
 

@@ -189,6 +189,8 @@ class GalaxyVAE(TwoClocks):
         polar, _ = self.canonical_view(images)
         views, mirrored = fixed_views(polar, config.prediction_views, 2 ** len(config.encoder_filters))
         logits, log_concentration = self.vote_parameters(self.feature_map(views))
+        if config.prediction_views == 1:
+            return VoteParameters(tf.cast(logits, tf.float32), log_concentration)
         fractions = tf.split(vote_fractions(self.questions, logits), config.prediction_views)
         permutation = self.questions.flip_permutation
         unmirrored = [
