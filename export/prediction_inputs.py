@@ -40,15 +40,13 @@ class PredictionInputs(Protocol):
     def names(self, start: int, stop: int) -> tuple[list[str], list[str]]:
         """Ids and files of some rows."""
 
-    def contents(self, start: int, stop: int) -> tuple[NDArray[np.int64], Any]:
-        """Numbers [k] of the rows from `start` to `stop` that hold a JPEG or PNG, and its bytes, a string tensor [k].
-        Called by several threads at a time. `tf.errors.OpError` if one cannot be read.
+    def decode(self, start: int, stop: int, preprocessing: Preprocessing) -> tuple[NDArray[np.int64], Any]:
+        """Numbers [k] of the rows from `start` to `stop` that should be a JPEG or PNG, and a tensor of their images,
+        uint8 [k, S, S, C]. Called by several threads at a time. `tf.errors.OpError` if one cannot be read or decoded.
         """
 
     def read(self, row: int, preprocessing: Preprocessing) -> np.ndarray:
-        """One row that `contents` leaves out or beside one that is broken, uint8 [S, S, C]; `InputError` says why
-        not.
-        """
+        """One row by itself, uint8 [S, S, C]; `InputError` says why not."""
 
     def fingerprint(self) -> str:
         """A hash that changes when the rows do, or the files that they stand in."""
@@ -90,20 +88,21 @@ class ImageFiles:
         """Ids and files of some rows."""
         return self.ids[start:stop], self.files[start:stop]
 
-    def contents(self, start: int, stop: int) -> tuple[NDArray[np.int64], Any]:
-        """Numbers [k] and bytes, a string tensor [k], of the JPEG and PNG files among some rows.
+    def decode(self, start: int, stop: int, preprocessing: Preprocessing) -> tuple[NDArray[np.int64], Any]:
+        """Numbers [k] and images, uint8 [k, S, S, C], of the JPEG and PNG files among some rows.
 
         Raises:
-            tf.errors.OpError: one of them cannot be read.
+            tf.errors.OpError: one of them cannot be read or decoded.
         """
         import tensorflow as tf
 
-        from tfgalaxy.data.decoding_threads import read_files
+        from tfgalaxy.data.decoding_threads import batch_decoder
         from tfgalaxy.data.images import is_fits
 
         rows = range(start, stop)
         plain = np.array([row for row in rows if row not in self.reasons and not is_fits(self.files[row])], np.int64)
-        return plain, read_files(tf.constant([os.fsencode(self.files[row]) for row in plain], tf.string))
+        paths = tf.constant([os.fsencode(self.files[row]) for row in plain], tf.string)
+        return plain, batch_decoder(preprocessing, of_files=True)(paths)
 
     def read(self, row: int, preprocessing: Preprocessing) -> np.ndarray:
         """One file, uint8 [S, S, C].

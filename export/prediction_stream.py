@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tfgalaxy.data.decoding_threads import batch_decoder, map_in_order
+from tfgalaxy.data.decoding_threads import map_in_order
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.errors import InputError
 from tfgalaxy.export.prediction_inputs import PredictionInputs, reason_of
@@ -34,9 +34,7 @@ class Block(NamedTuple):
     reasons: list[str]
 
 
-def decoded_block(
-    inputs: PredictionInputs, preprocessing: Preprocessing, start: int, size: int = BLOCK_ROWS
-) -> Block:
+def decoded_block(inputs: PredictionInputs, preprocessing: Preprocessing, start: int, size: int = BLOCK_ROWS) -> Block:
     """The block of `size` rows from `start` on, or of as many as are left.
 
     It always holds the same rows, whatever is broken among them: what the network makes of a row does not depend on
@@ -48,18 +46,19 @@ def decoded_block(
         start: the first row.
         size: rows of a block.
     """
-    stop = min(start + size, len(inputs))
+    count = min(size, len(inputs) - start)
     shape = (preprocessing.image_size, preprocessing.image_size, preprocessing.channels)
-    images, found = np.zeros([stop - start, *shape], np.uint8), np.zeros(stop - start, bool)
     try:
-        rows, contents = inputs.contents(start, stop)
-        images[rows - start], found[rows - start] = batch_decoder(preprocessing)(contents).numpy(), True
-    except tf.errors.OpError:
-        pass  # at least one is missing or broken: below, each says for itself
-    reasons = [""] * (stop - start)
-    for position in np.flatnonzero(~found):
+        rows, decoded = inputs.decode(start, start + count, preprocessing)
+    except tf.errors.OpError:  # at least one is missing or broken: below, each says for itself
+        rows, decoded = np.empty(0, np.int64), tf.zeros([0, *shape], tf.uint8)
+    if len(rows) == count:
+        return Block(start, decoded.numpy(), [""] * count)
+    images, reasons = np.zeros([count, *shape], np.uint8), [""] * count
+    images[rows - start] = decoded.numpy()
+    for position in sorted(set(range(count)) - set(rows - start)):
         try:
-            images[position] = inputs.read(start + int(position), preprocessing)
+            images[position] = inputs.read(start + position, preprocessing)
         except InputError as error:
             reasons[position] = reason_of(error)
     return Block(start, images, reasons)

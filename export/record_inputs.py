@@ -27,6 +27,7 @@ from tfgalaxy.export.record_features import (
 
 __all__ = ["RecordImages"]
 
+
 class RecordImages:
     """Images in TFRecord files, one `tf.train.Example` a record.
 
@@ -62,12 +63,19 @@ class RecordImages:
         rows = range(start, min(stop, len(self)))
         return [self._id(row) for row in rows], [self._place(row)[0] for row in rows]
 
-    def contents(self, start: int, stop: int) -> tuple[NDArray[np.int64], Any]:
-        """Numbers [k] and bytes, a string tensor [k], of some records' images."""
+    def decode(self, start: int, stop: int, preprocessing: Preprocessing) -> tuple[NDArray[np.int64], Any]:
+        """Numbers [k] and images, uint8 [k, S, S, C], of some records.
+
+        Raises:
+            tf.errors.OpError: one of them holds no image.
+        """
         import tensorflow as tf
 
+        from tfgalaxy.data.decoding_threads import batch_decoder
+
         rows = np.arange(start, stop, dtype=np.int64)
-        return rows, tf.constant([image_of(self._features(row), self.image_feature) for row in rows], tf.string)
+        contents = tf.constant([image_of(self._features(row), self.image_feature) for row in rows], tf.string)
+        return rows, batch_decoder(preprocessing)(contents)
 
     def read(self, row: int, preprocessing: Preprocessing) -> np.ndarray:
         """One row, uint8 [S, S, C].

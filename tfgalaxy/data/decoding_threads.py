@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfgalaxy.data.images import decode_bytes
 from tfgalaxy.data.preprocessing import Preprocessing
 
-__all__ = ["batch_decoder", "map_in_order", "read_files"]
+__all__ = ["batch_decoder", "map_in_order"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -42,30 +42,23 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> I
                 future.cancel()
 
 
-@tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-def read_files(paths: tf.Tensor) -> tf.Tensor:
-    """Contents of files, string [N] to string [N].
-
-    Raises:
-        tf.errors.OpError: one of them cannot be read.
-    """
-    return tf.map_fn(tf.io.read_file, paths, parallel_iterations=1)
-
-
 @functools.cache
-def batch_decoder(preprocessing: Preprocessing) -> Any:
-    """`decode_bytes` of one picture after another, on the calling thread: string [N] to uint8 [N, S, S, C].
+def batch_decoder(preprocessing: Preprocessing, of_files: bool = False) -> Any:
+    """`decode_bytes` of one picture after another, on the calling thread: a function of string [N] to uint8
+    [N, S, S, C].
+
+    Args:
+        preprocessing: size, crop and colours of the images.
+        of_files: whether the function takes paths of files, in place of their bytes.
 
     Raises (the function that is returned):
-        tf.errors.InvalidArgumentError: one of them is no whole picture, or too large; the others are lost with it.
+        tf.errors.OpError: one of them cannot be read, is no whole picture, or too large; the others are lost with it.
     """
 
-    def decode(contents: tf.Tensor) -> tf.Tensor:
-        return tf.map_fn(
-            lambda content: decode_bytes(content, preprocessing),
-            contents,
-            fn_output_signature=tf.uint8,
-            parallel_iterations=1,
-        )
+    def decode(source: tf.Tensor) -> tf.Tensor:
+        return decode_bytes(tf.io.read_file(source) if of_files else source, preprocessing)
 
-    return tf.function(decode, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def decode_all(sources: tf.Tensor) -> tf.Tensor:
+        return tf.map_fn(decode, sources, fn_output_signature=tf.uint8, parallel_iterations=1)
+
+    return tf.function(decode_all, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)

@@ -119,9 +119,7 @@ class PolarConv2D(keras.layers.Layer):
     def call(self, polar: tf.Tensor) -> tf.Tensor:
         return self.convolve(polar, self.kernel, self.bias)
 
-    def convolve(
-        self, polar: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, trained: bool = True
-    ) -> tf.Tensor:
+    def convolve(self, polar: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, trained: bool = True) -> tf.Tensor:
         """The convolution with other weights of the same shapes; `trained` as for `polar_convolution`."""
         result = polar_convolution(polar, tf.cast(kernel, polar.dtype), self.stride, trained)
         return result if bias is None else tf.nn.bias_add(result, tf.cast(bias, result.dtype))
