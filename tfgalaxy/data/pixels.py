@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,10 +15,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfgalaxy.configuration import check
-from tfgalaxy.data.autotuning import without_autotuning
 from tfgalaxy.data.catalogue import Catalogue
+from tfgalaxy.data.decoding_threads import batch_decoder, map_in_order
 from tfgalaxy.data.exclusions import Exclusion
-from tfgalaxy.data.images import decoder, is_fits, read_image
+from tfgalaxy.data.images import is_fits, read_image
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.errors import InputError
 from tfgalaxy.files import atomic_file
@@ -28,6 +28,8 @@ __all__ = ["Pixels", "exclude_broken", "load_pixels"]
 # Part of every cache's key; to be raised when decoding changes.
 DECODER_VERSION = 2
 READERS = 8
+# Files that a thread decodes at a time; one that is broken has all of them read again, one by one.
+BLOCK_FILES = 64
 Progress = Callable[[int, int], None]
 
 
@@ -146,20 +148,22 @@ def _decode(
     return store[: len(kept)], tuple(excluded)
 
 
-def _decode_plain(files: NDArray[np.object_], rows: NDArray[np.int64], preprocessing: Preprocessing) -> Iterable:
-    """Batches of row numbers and images of the JPEG and PNG files that can be read."""
-    if not len(rows):
-        return []
+def _decode_plain(
+    files: NDArray[np.object_], rows: NDArray[np.int64], preprocessing: Preprocessing
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """Row numbers and images of the JPEG and PNG files, block by block; a block with a broken one gives none."""
+    decode = batch_decoder(preprocessing, of_files=True)
 
-    decode_bytes = decoder(preprocessing)
+    def block(chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        try:
+            return chosen, decode(tf.constant([str(file) for file in files[chosen]])).numpy()
+        except tf.errors.OpError:
+            return chosen[:0], np.empty(0, np.uint8)
 
-    def decode(row: tf.Tensor, file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return row, decode_bytes(tf.io.read_file(file))
-
-    paths = tf.constant([str(file) for file in files[rows]])
-    dataset = without_autotuning(tf.data.Dataset.from_tensor_slices((rows, paths)))
-    dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.ignore_errors().batch(256).prefetch(2).as_numpy_iterator()
+    blocks = np.array_split(rows, -(-len(rows) // BLOCK_FILES)) if len(rows) else []
+    for found, images in map_in_order(block, blocks):
+        if len(found):
+            yield found, images
 
 
 def _content_key(files: NDArray[np.object_], preprocessing: Preprocessing) -> str:
