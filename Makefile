@@ -18,7 +18,7 @@ UV_VERSION := 0.13.9
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types core bench docs lock clean
+.PHONY: help demo test minutes check lint format types core bench docs lock clean
 
 help: ## Lists the targets.
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -27,10 +27,13 @@ demo: $(VENV)/.ready ## The whole journey on simulated galaxies, into the folder
 	rm -rf demo
 	"$(BIN)/tfgalaxy" demo --output demo
 
-test: $(VENV)/.ready ## All tests; those of real galaxies run where TFGALAXY_REAL_DATA names their folder.
-	"$(BIN)/python" -m pytest $(PYTEST_ARGS) tests
+test: $(VENV)/.ready ## The tests, without those of minutes; those of real galaxies run where TFGALAXY_REAL_DATA names their folder.
+	"$(BIN)/python" -m pytest -m "not minutes" $(PYTEST_ARGS) tests
 
-check: lint types test ## What CI runs: linter, formatter check, type check and tests.
+minutes: $(VENV)/.ready ## The tests that take a minute or more each.
+	"$(BIN)/python" -m pytest -m minutes $(PYTEST_ARGS) tests
+
+check: lint types test minutes ## What CI runs: linter, formatter check, type check and all tests.
 
 lint: $(VENV)/.ready ## Linter and formatter check.
 	"$(BIN)/ruff" check .

@@ -12,7 +12,7 @@ SPEED = Path(__file__).resolve().parents[2] / "benchmarks" / "speed.py"
 SECTIONS = 6
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_the_quick_form_measures_everything(tmp_path):
     record, page = tmp_path / "speed.json", tmp_path / "speed.md"
     command = [sys.executable, str(SPEED), "--quick", "--json", str(record), "--markdown", str(page)]

@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.mark.core
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_two_replicas_equal_one_device_in_each_regime():
     script = Path(__file__).with_name("mirrored_steps.py")
     helpers = {**os.environ, "PYTHONPATH": os.pathsep.join([str(script.parents[1]), os.environ.get("PYTHONPATH", "")])}

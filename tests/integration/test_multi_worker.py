@@ -65,7 +65,7 @@ def finish(workers, folder):
 
 
 @pytest.mark.core
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_two_workers_equal_one_device_in_each_regime(tmp_path):
     for log in finish(start_workers([STEPS], tmp_path), tmp_path):
         equal = [line for line in log.splitlines() if line.endswith(" equal")]
@@ -82,7 +82,7 @@ def final_weights(path):
     return get_values(RunDirectory(path).load_model().state_variables)
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_killed_workers_go_on_to_the_same_weights_and_only_the_chief_writes(tmp_path):
     simulate(40, tmp_path / "galaxies", questions="gz1", image_size=64)
     CONFIG.to_json(tmp_path / "config.json")
