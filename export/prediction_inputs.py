@@ -21,6 +21,7 @@ from tfgalaxy.data.tables import read_table, table_columns
 from tfgalaxy.errors import InputError
 
 __all__ = [
+    "DecodedRows",
     "ImageFiles",
     "PredictionInputs",
     "catalogue_images",
@@ -29,6 +30,10 @@ __all__ = [
     "folder_images",
     "reason_of",
 ]
+
+
+# Numbers [K] of rows, in order, and their images, uint8 [K, S, S, C].
+DecodedRows = tuple[NDArray[np.int64], NDArray[np.uint8]]
 
 
 class PredictionInputs(Protocol):
@@ -40,10 +45,8 @@ class PredictionInputs(Protocol):
     def names(self, start: int, stop: int) -> tuple[list[str], list[str]]:
         """Ids and files of some rows."""
 
-    def decode(self, start: int, stop: int, preprocessing: Preprocessing) -> tuple[NDArray[np.int64], Any]:
-        """Numbers [k] of the rows from `start` to `stop` that should be a JPEG or PNG, and a tensor of their images,
-        uint8 [k, S, S, C]. Called by several threads at a time. `tf.errors.OpError` if one cannot be read or decoded.
-        """
+    def decode(self, start: int, stop: int, preprocessing: Preprocessing) -> DecodedRows:
+        """Those of the rows from `start` to `stop` that are whole JPEGs or PNGs. Called by several threads at once."""
 
     def read(self, row: int, preprocessing: Preprocessing) -> np.ndarray:
         """One row by itself, uint8 [S, S, C]; `InputError` says why not."""
@@ -88,21 +91,16 @@ class ImageFiles:
         """Ids and files of some rows."""
         return self.ids[start:stop], self.files[start:stop]
 
-    def decode(self, start: int, stop: int, preprocessing: Preprocessing) -> tuple[NDArray[np.int64], Any]:
-        """Numbers [k] and images, uint8 [k, S, S, C], of the JPEG and PNG files among some rows.
-
-        Raises:
-            tf.errors.OpError: one of them cannot be read or decoded.
-        """
-        import tensorflow as tf
-
-        from tfgalaxy.data.decoding_threads import batch_decoder
+    def decode(self, start: int, stop: int, preprocessing: Preprocessing) -> DecodedRows:
+        """The whole JPEG and PNG files among some rows."""
+        from tfgalaxy.data.decoding_threads import decode_whole
         from tfgalaxy.data.images import is_fits
 
         rows = range(start, stop)
         plain = np.array([row for row in rows if row not in self.reasons and not is_fits(self.files[row])], np.int64)
-        paths = tf.constant([os.fsencode(self.files[row]) for row in plain], tf.string)
-        return plain, batch_decoder(preprocessing, of_files=True)(paths)
+        paths = [os.fsencode(self.files[row]) for row in plain]
+        found, images = decode_whole(paths, preprocessing, of_files=True)
+        return plain[found], images
 
     def read(self, row: int, preprocessing: Preprocessing) -> np.ndarray:
         """One file, uint8 [S, S, C].

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from tfgalaxy.data.decoding_threads import map_in_order
@@ -48,14 +47,11 @@ def decoded_block(inputs: PredictionInputs, preprocessing: Preprocessing, start:
     """
     count = min(size, len(inputs) - start)
     shape = (preprocessing.image_size, preprocessing.image_size, preprocessing.channels)
-    try:
-        rows, decoded = inputs.decode(start, start + count, preprocessing)
-    except tf.errors.OpError:  # at least one is missing or broken: below, each says for itself
-        rows, decoded = np.empty(0, np.int64), tf.zeros([0, *shape], tf.uint8)
+    rows, decoded = inputs.decode(start, start + count, preprocessing)
     if len(rows) == count:
-        return Block(start, decoded.numpy(), [""] * count)
+        return Block(start, decoded, [""] * count)
     images, reasons = np.zeros([count, *shape], np.uint8), [""] * count
-    images[rows - start] = decoded.numpy()
+    images[rows - start] = decoded
     for position in sorted(set(range(count)) - set(rows - start)):
         try:
             images[position] = inputs.read(start + position, preprocessing)

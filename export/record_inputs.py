@@ -13,7 +13,7 @@ from tfgalaxy.configuration import check
 from tfgalaxy.data.image_headers import DAMAGED
 from tfgalaxy.data.preprocessing import Preprocessing
 from tfgalaxy.errors import InputError
-from tfgalaxy.export.prediction_inputs import file_marks
+from tfgalaxy.export.prediction_inputs import DecodedRows, file_marks
 from tfgalaxy.export.record_features import (
     RECORD_CHECKSUM,
     RECORD_HEAD,
@@ -63,19 +63,13 @@ class RecordImages:
         rows = range(start, min(stop, len(self)))
         return [self._id(row) for row in rows], [self._place(row)[0] for row in rows]
 
-    def decode(self, start: int, stop: int, preprocessing: Preprocessing) -> tuple[NDArray[np.int64], Any]:
-        """Numbers [k] and images, uint8 [k, S, S, C], of some records.
+    def decode(self, start: int, stop: int, preprocessing: Preprocessing) -> DecodedRows:
+        """The whole images among some records."""
+        from tfgalaxy.data.decoding_threads import decode_whole
 
-        Raises:
-            tf.errors.OpError: one of them holds no image.
-        """
-        import tensorflow as tf
-
-        from tfgalaxy.data.decoding_threads import batch_decoder
-
-        rows = np.arange(start, stop, dtype=np.int64)
-        contents = tf.constant([image_of(self._features(row), self.image_feature) for row in rows], tf.string)
-        return rows, batch_decoder(preprocessing)(contents)
+        contents = [image_of(self._features(row), self.image_feature) for row in range(start, stop)]
+        found, images = decode_whole(contents, preprocessing)
+        return start + found, images
 
     def read(self, row: int, preprocessing: Preprocessing) -> np.ndarray:
         """One row, uint8 [S, S, C].

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgalaxy.data.decoding_threads import batch_decoder, map_in_order
+from tfgalaxy.data.decoding_threads import decode_whole, map_in_order
 from tfgalaxy.data.images import read_image
 from tfgalaxy.data.preprocessing import Preprocessing
 
@@ -25,21 +25,29 @@ def files(tmp_path):
     return [str(tmp_path / f"{number}.img") for number in range(5)]
 
 
-class TestBatchDecoder:
+class TestDecodeWhole:
     def test_files_and_their_bytes_are_decoded_as_one_by_one(self, files):
         expected = np.stack([read_image(file, SETTINGS) for file in files])
-        contents = [Path(file).read_bytes() for file in files]
-        np.testing.assert_array_equal(batch_decoder(SETTINGS, of_files=True)(tf.constant(files)), expected)
-        np.testing.assert_array_equal(batch_decoder(SETTINGS)(tf.constant(contents)), expected)
+        for found, images in (
+            decode_whole(files, SETTINGS, of_files=True),
+            decode_whole([Path(file).read_bytes() for file in files], SETTINGS),
+        ):
+            assert found.tolist() == [0, 1, 2, 3, 4]
+            np.testing.assert_array_equal(images, expected)
 
-    def test_of_nothing_is_nothing(self):
-        assert batch_decoder(SETTINGS)(tf.constant([], tf.string)).shape == (0, 16, 16, 3)
+    def test_what_is_missing_or_broken_is_left_out(self, files, tmp_path):
+        expected = np.stack([read_image(file, SETTINGS) for file in files])
+        (tmp_path / "cut.jpg").write_bytes(Path(files[0]).read_bytes()[:-9])
+        mixed = [str(tmp_path / "none.jpg"), files[0], files[1], str(tmp_path / "cut.jpg"), *files[2:]]
+        found, images = decode_whole(mixed, SETTINGS, of_files=True)
+        assert found.tolist() == [1, 2, 4, 5, 6]
+        np.testing.assert_array_equal(images, expected)
 
-    def test_one_that_is_missing_or_broken_is_an_error(self, files, tmp_path):
-        with pytest.raises(tf.errors.OpError):
-            batch_decoder(SETTINGS, of_files=True)(tf.constant([*files, str(tmp_path / "none.jpg")]))
-        with pytest.raises(tf.errors.OpError):
-            batch_decoder(SETTINGS)(tf.constant([Path(files[0]).read_bytes()[:-9], b"no picture"]))
+    @pytest.mark.parametrize("sources", [[], [b"no picture"], [b"", b""]])
+    def test_of_nothing_whole_is_nothing(self, sources):
+        found, images = decode_whole(sources, SETTINGS)
+        assert found.shape == (0,)
+        assert images.shape == (0, 16, 16, 3)
 
 
 class TestMapInOrder:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tfgalaxy.configuration import check
 from tfgalaxy.data.catalogue import Catalogue
-from tfgalaxy.data.decoding_threads import batch_decoder, map_in_order
+from tfgalaxy.data.decoding_threads import decode_whole, map_in_order
 from tfgalaxy.data.exclusions import Exclusion
 from tfgalaxy.data.images import is_fits, read_image
 from tfgalaxy.data.preprocessing import Preprocessing
@@ -28,7 +28,7 @@ __all__ = ["Pixels", "exclude_broken", "load_pixels"]
 # Part of every cache's key; to be raised when decoding changes.
 DECODER_VERSION = 2
 READERS = 8
-# Files that a thread decodes at a time; one that is broken has all of them read again, one by one.
+# Files that a thread decodes at a time.
 BLOCK_FILES = 64
 Progress = Callable[[int, int], None]
 
@@ -151,19 +151,14 @@ def _decode(
 def _decode_plain(
     files: NDArray[np.object_], rows: NDArray[np.int64], preprocessing: Preprocessing
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-    """Row numbers and images of the JPEG and PNG files, block by block; a block with a broken one gives none."""
-    decode = batch_decoder(preprocessing, of_files=True)
+    """Row numbers and images of the JPEG and PNG files that can be read, block by block."""
 
     def block(chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        try:
-            return chosen, decode(tf.constant([str(file) for file in files[chosen]])).numpy()
-        except tf.errors.OpError:
-            return chosen[:0], np.empty(0, np.uint8)
+        found, images = decode_whole([str(file) for file in files[chosen]], preprocessing, of_files=True)
+        return chosen[found], images
 
     blocks = np.array_split(rows, -(-len(rows) // BLOCK_FILES)) if len(rows) else []
-    for found, images in map_in_order(block, blocks):
-        if len(found):
-            yield found, images
+    yield from map_in_order(block, blocks)
 
 
 def _content_key(files: NDArray[np.object_], preprocessing: Preprocessing) -> str:
