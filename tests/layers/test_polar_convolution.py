@@ -7,7 +7,7 @@ from scipy.signal import correlate
 
 from tfgalaxy.errors import InputError
 from tfgalaxy.layers import PolarConv2D, PolarPool
-from tfgalaxy.layers.polar_convolution import pad_radius, smooth_rings
+from tfgalaxy.layers.polar_convolution import pad_radius, polar_convolution, smooth_rings
 
 
 @pytest.fixture
@@ -49,6 +49,12 @@ def test_strided_convolution_is_scipys_correlation_at_every_second_ring_and_angl
     padded = np.concatenate([padded[:, :, -1:], padded, padded[:, :, :1]], axis=2)
     expected = [correlate(padded[1], kernel[..., f], mode="valid")[::2, ::2, 0] for f in range(4)]
     np.testing.assert_allclose(result[1], np.moveaxis(expected, 0, -1), atol=2e-5)
+
+
+def test_strided_convolution_is_the_same_without_a_gradient(polar):
+    kernel = tf.constant(np.random.default_rng(1).normal(size=(4, 4, polar.shape[-1], 3)).astype(np.float32))
+    ways = [polar_convolution(tf.constant(polar, tf.float32), kernel, 2, trained) for trained in (True, False)]
+    np.testing.assert_allclose(*ways, atol=1e-5)
 
 
 def test_strided_convolution_commutes_with_turns_by_its_stride(polar):

@@ -10,7 +10,7 @@ from tfgalaxy.errors import InputError
 from tfgalaxy.layers import CanonicalResampling, EquivariantTransformerSequence, PosePredictor, pose_distribution
 from tfgalaxy.layers.polar_convolution import polar_convolution
 from tfgalaxy.layers.pose import concentration_of_length
-from tfgalaxy.layers.pose_predictor import _convolved
+from tfgalaxy.layers.pose_predictor import _convolved, _mean_convolved
 
 
 def test_pose_distribution_is_von_mises_for_angles_and_normal_for_others():
@@ -34,6 +34,19 @@ def test_convolution_as_a_product_is_the_polar_convolution(rings):
     expected = polar_convolution(tf.constant(polar), tf.constant(kernel))  # [B, R, A, F]
     product = _convolved(tf.constant(polar), tf.constant(kernel))
     np.testing.assert_allclose(product, tf.reshape(tf.transpose(expected, [0, 2, 1, 3]), product.shape), atol=1e-12)
+    mean = _mean_convolved(tf.constant(polar), tf.constant(kernel))
+    np.testing.assert_allclose(mean, np.mean(expected, axis=(1, 2, 3)).reshape(-1, 1, 1), atol=1e-12)
+
+
+def test_features_that_are_all_the_same_have_a_finite_angle():
+    # Their variance is nothing but rounding, above 0 or below.
+    predictor = PosePredictor(filters=1)
+    predictor.build((None, 16, 64, 1))
+    view = tf.constant(np.random.default_rng(4).uniform(size=(8, 16, 64, 1)).astype(np.float32))
+    for size in (0.0, 1e-4, 1e4):
+        predictor.kernel.assign(tf.fill(predictor.kernel.shape, size))
+        for output in (*predictor(view), *predictor(tf.ones_like(view)), predictor.logits(1e4 * view)):
+            assert np.isfinite(output).all()
 
 
 def test_angle_of_a_view_turned_by_whole_steps_is_exact():

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tfgalaxy.data.images import decode_bytes
+from tfgalaxy.data.images import decode_bytes, survivors
 from tfgalaxy.data.preprocessing import Preprocessing
 
 __all__ = ["decode_whole", "map_in_order"]
@@ -23,7 +23,17 @@ Result = TypeVar("Result")
 
 
 def map_in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`map` by as many threads as there are cores, no more than twice as many items ahead of the caller.
+    """`map` by as many threads as there are cores.
+
+    Args:
+        function: called by several threads at a time.
+        items: taken one by one, at most twice as many as there are cores ahead of the caller.
+
+    Returns:
+        An iterator over the results, in the items' order.
+
+    Raises (where the result is asked for):
+        Exception: what the function raised; the items that were not begun are dropped.
 
     A thread that does all of a block's work, reading, decoding and the network, with operations on one core, hands
     nothing over while it works: a `tf.data` pipeline that hands each picture from thread to thread took a tenth more
@@ -88,19 +98,9 @@ def _all_decoder(preprocessing: Preprocessing, of_files: bool) -> Any:
 
 @functools.cache
 def _survivor_decoder(preprocessing: Preprocessing, of_files: bool) -> Any:
-    """A function of string [N] to positions [K] and uint8 [K, S, S, C]: a pipeline drops what fails, in a tenth more
-    time.
-    """
-    size, channels = preprocessing.image_size, preprocessing.channels
+    """A function of string [N] to positions [K] and uint8 [K, S, S, C], in a tenth more time."""
 
     def decode_survivors(sources: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        count = tf.size(sources, tf.int64)
-        numbered = tf.data.Dataset.from_tensor_slices((tf.range(count), sources))
-        decoded = numbered.map(lambda row, source: (row, _decode(source, preprocessing, of_files))).ignore_errors()
-        # A last one that is always there, for sources that are all broken.
-        blank = tf.zeros([size, size, channels], tf.uint8)
-        decoded = decoded.concatenate(tf.data.Dataset.from_tensors((count, blank)))
-        found, images = decoded.batch(count + 1).get_single_element()
-        return found[:-1], images[:-1]
+        return survivors(sources, lambda source: _decode(source, preprocessing, of_files), preprocessing)
 
     return tf.function(decode_survivors, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,16 @@ from tfgalaxy.data.image_headers import DAMAGED, JPEG_START, PNG_START, check_co
 from tfgalaxy.data.preprocessing import MAXIMUM_PIXELS, Preprocessing
 from tfgalaxy.errors import InputError
 
-__all__ = ["crop_and_resize", "decode_bytes", "decoder", "is_fits", "prepare_array", "read_image", "read_picture"]
+__all__ = [
+    "crop_and_resize",
+    "decode_bytes",
+    "decoder",
+    "is_fits",
+    "prepare_array",
+    "read_image",
+    "read_picture",
+    "survivors",
+]
 
 JPEG_END = b"\xff\xd9"
 # A JPEG is decoded at half its size where so many of its pixels are left along each axis for one of the result's.
@@ -140,6 +150,41 @@ def decode_bytes(content: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
         _resize_to_bytes(square, preprocessing),
         [preprocessing.image_size, preprocessing.image_size, preprocessing.channels],
     )
+
+
+def survivors(
+    sources: tf.Tensor,
+    decode: Callable[[tf.Tensor], tf.Tensor],
+    preprocessing: Preprocessing,
+    parallel_calls: int | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes each source by itself, in the current graph, and leaves those out that fail.
+
+    An op that decodes fails for its whole batch when one picture is broken; a `tf.data` pipeline inside of the graph
+    drops only the rows that fail. Reading the pipeline as one element takes 0.4 ms more than `tf.map_fn`;
+    `Dataset.reduce` and iterators first have its graph rewritten, which takes 8 to 40 ms in every call.
+
+    Args:
+        sources: string [N].
+        decode: gives uint8 [S, S, C] of a scalar string, or fails.
+        preprocessing: size and colours of the images.
+        parallel_calls: how many at a time, in any order (`tf.data.AUTOTUNE`: as many as there are threads); one after
+            another by default.
+
+    Returns:
+        Positions int64 [K] of the sources that were decoded, and their images, uint8 [K, S, S, C].
+    """
+    count = tf.size(sources, tf.int64)
+    numbered = tf.data.Dataset.from_tensor_slices((tf.range(count), sources))
+    ordered = None if parallel_calls is None else False
+    decoded = numbered.map(
+        lambda row, source: (row, decode(source)), num_parallel_calls=parallel_calls, deterministic=ordered
+    ).ignore_errors()
+    # A last one that is always there, for sources that are all broken.
+    blank = tf.zeros([preprocessing.image_size, preprocessing.image_size, preprocessing.channels], tf.uint8)
+    decoded = decoded.concatenate(tf.data.Dataset.from_tensors((count, blank)))
+    found, images = decoded.batch(count + 1).get_single_element()
+    return found[:-1], images[:-1]
 
 
 @functools.cache

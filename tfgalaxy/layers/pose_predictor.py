@@ -91,10 +91,11 @@ class PosePredictor(keras.layers.Layer):
         # Each value is a sum of few terms, whose order is the same in all batches.
         x = _convolved(tf.cast(x, tf.float32), tf.cast(self.kernel, tf.float32))  # [B, A, R / pool * F]
         row = tf.cast(tf.reshape(x, [-1, 1, angles * x.shape[-1]]), tf.float64)
-        # As a product, that the squares need not be kept; exact in float64.
+        # As a product, that the squares need not be kept; in float64, where its order does not matter.
         variance = tf.matmul(row, row, transpose_b=True) / row.shape[-1] - tf.square(mean)
         gamma, beta = (tf.tile(tf.cast(value, tf.float64), [rings]) for value in (self.gamma, self.beta))
-        scale = gamma * tf.math.rsqrt(variance + 1e-8)
+        # The mean is that of the exact features, the squares are of rounded ones: their difference may fall below 0.
+        scale = gamma * tf.math.rsqrt(tf.maximum(variance, 0.0) + 1e-8)
         shift = beta - mean * scale
         x = tf.nn.relu(x * tf.cast(scale, tf.float32) + tf.cast(shift, tf.float32))
         features = tf.cast(tf.reshape(x, [-1, x.shape[-1]]), tf.float64)
