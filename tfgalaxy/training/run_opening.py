@@ -20,7 +20,7 @@ from tfgalaxy.training.strategy import Devices
 
 __all__ = ["check_agreement", "open_run"]
 
-FINISHED = "finished"
+FINISHED, BEGUN, NEW = "finished", "begun", "new"
 
 
 @contextlib.contextmanager
@@ -46,10 +46,17 @@ def open_run(
     """
     check_agreement(devices, "config", json.dumps(config.to_dict()), "Start all workers with the same options.")
     run = RunDirectory(output)
-    if devices.from_chief(lambda: _start_or_resume(run, config, resume, sources)) == FINISHED:
+    state = devices.from_chief(lambda: _start_or_resume(run, config, resume, sources))
+    if state == FINISHED:
         yield None
     elif devices.chief:
-        yield run
+        try:
+            yield run
+        except InputError:
+            # Nothing is left of what could not begin: the mended command finds its directory free.
+            if state == NEW and [path.name for path in run.path.iterdir()] == [run.run_file.name]:
+                shutil.rmtree(run.path)
+            raise
     else:
         with tempfile.TemporaryDirectory(prefix="tfgalaxy-worker-") as folder:
             own = RunDirectory(Path(folder))
@@ -70,7 +77,8 @@ def _start_or_resume(run: RunDirectory, config: RunConfig, resume: bool, sources
         remove_leftovers(run.path)
     if not (resume and run.run_file.is_file()):
         run.create(config, sources)
-    elif run.config != config:
+        return NEW
+    if run.config != config:
         remedy = "Leave the other options out: a resumed run goes on with its own."
         raise InputError("config", f"must be the one in {run.run_file}", "another one", remedy)
-    return FINISHED if run.finished else "to be trained"
+    return FINISHED if run.finished else BEGUN
