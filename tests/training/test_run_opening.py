@@ -32,16 +32,27 @@ def test_without_resume_a_directory_that_holds_something_is_refused(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("begun", [False, True])
-def test_what_is_refused_before_it_begins_leaves_nothing(tmp_path, begun):
-    run, config = RunDirectory(tmp_path / "run"), RunConfig()
-    with pytest.raises(InputError, match="too many"), open_run(run.path, config, False, {}, choose_devices("auto")):
-        if begun:
-            run.split_file.write_text("id,part,file")
+def refuse(run, resume, left_behind=()):
+    """Opens the run, writes some files, and refuses it."""
+    with open_run(run.path, RunConfig(), resume, {}, choose_devices("auto")):
+        for path in left_behind:
+            path.write_text("id,part,file")
         raise InputError("labels", "must be fewer", "too many")
-    assert run.path.exists() == begun
-    if begun:  # and what an earlier call has left stays there, whatever a later one says
-        run.split_file.unlink()
-        with pytest.raises(InputError, match="another"), open_run(run.path, config, True, {}, choose_devices("auto")):
-            raise InputError("catalogue", "must be that of the run", "another")
-        assert run.run_file.is_file()
+
+
+def test_a_new_run_that_is_refused_before_it_begins_leaves_nothing(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    with pytest.raises(InputError, match="too many"):
+        refuse(run, resume=False)
+    assert not run.path.exists()
+
+
+def test_what_a_run_has_done_outlives_a_refusal(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    with pytest.raises(InputError, match="too many"):
+        refuse(run, resume=False, left_behind=[run.split_file])
+    assert run.split_file.is_file()
+    run.split_file.unlink()
+    with pytest.raises(InputError, match="too many"):
+        refuse(run, resume=True)
+    assert run.run_file.is_file()
